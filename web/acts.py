@@ -46,6 +46,7 @@ class Outcome:
 
     said: str
     shown: Mapping[str, Any] | None = None
+    file: tuple[str, bytes] | None = None  # name and content of a file that is handed over instead of a page
 
 
 Do = Callable[[Home, str, Visitor, Mapping[str, Any]], Outcome]
@@ -123,6 +124,10 @@ def _done(board: Board, subjects: Subjects, request: Request, key: str, name: st
         return again(403, str(error))
     except HarmspotError as error:
         return again(409, str(error))
+    if outcome.file:
+        name, content = outcome.file
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        return Response(content, media_type="application/octet-stream", headers=headers)
     return subjects.page(request, key, said=outcome.said, shown=outcome.shown)
 
 
@@ -143,8 +148,9 @@ def _value(home: Home, field: Field, given: Any) -> Any:
             raise ValueError(text(MISSING, field=text(field.label)))
         return None
     if field.kind == "choice" and entered not in field.options:
-        raise ValueError(text("{field}: choose one of {options}", field=text(field.label),
-                              options=", ".join(field.options)))  # fmt: skip
+        raise ValueError(
+            text("{field}: choose one of {options}", field=text(field.label), options=", ".join(field.options))
+        )
     try:
         return _READ.get(field.kind, lambda value, _: value)(entered, home)
     except ValueError:
@@ -178,7 +184,9 @@ def _kept(home: Home, field: Field, given: Any) -> Path:
     name = re.sub(r"[^\w.-]", "_", Path(given.filename.replace("\\", "/")).name).lstrip(".")[-100:]
     path, content = home.path / "reports" / (name or "report"), given.file.read()
     if path.exists() and path.read_bytes() != content:
-        raise ValueError(text("{field}: another file of that name was signed before; rename it", field=text(field.label)))
+        raise ValueError(
+            text("{field}: another file of that name was signed before; rename it", field=text(field.label))
+        )
     path.parent.mkdir(mode=0o700, exist_ok=True)
     write_complete(path, content)
     path.chmod(0o600)

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from flows.home.home import Home
 from pipeline.errors import AccessError, HarmspotError, StoreBusyError
 from pipeline.privacy.pii_guard import without_people
-from web import notices, today
+from web import lists, notices, operations, record, today
 from web.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
 from web.day import Days
 from web.security import Guard
@@ -41,6 +41,9 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
     _add_health(app, board, days)
     app.include_router(today.routes(board, days))
     app.include_router(notices.routes(board))
+    app.include_router(lists.routes(board))
+    app.include_router(operations.routes(board))
+    app.include_router(record.routes(board, days))
     return Guard(Door(app, board), (*LOOPBACK, *host_names), is_tls=is_tls)
 
 
@@ -171,8 +174,12 @@ def _add_errors(app: FastAPI, board: Board) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        return board.message(request, error.status_code, "Not found" if error.status_code == 404 else "Refused",
-                             "There is nothing at this address." if error.status_code == 404 else str(error.detail))  # fmt: skip
+        return board.message(
+            request,
+            error.status_code,
+            "Not found" if error.status_code == 404 else "Refused",
+            "There is nothing at this address." if error.status_code == 404 else str(error.detail),
+        )
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:
@@ -191,5 +198,3 @@ def _add_errors(app: FastAPI, board: Board) -> None:
         except Exception as error:
             _LOG.error("%s", without_people("".join(traceback.format_exception(error))))
             return board.message(request, 500, "Something failed", "The log of the board says what; nothing was done.")
-
-

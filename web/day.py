@@ -81,9 +81,11 @@ class Day:
 
     def _layers(self) -> Layers:
         shapes = drawn_map(
-            self.tables["run"].iloc[0], self.tables["map_shape"], self.tables["area_ranking"]["area_id"],
+            self.tables["run"].iloc[0],
+            self.tables["map_shape"],
+            self.tables["area_ranking"]["area_id"],
             self.home.settings,
-        )  # fmt: skip
+        )
         drawn = Drawn(self.tables, self.tables["run"].iloc[0], shapes)
         return map_layers({**place_layers(drawn), "points": shapes.points_of_interest})
 

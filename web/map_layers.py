@@ -15,8 +15,15 @@ from geo.layers.renderers import rank_classes
 
 DEGREES = 6  # decimals: a tenth of a metre
 # Layer → column that identifies a feature, and the columns that it is drawn and named by.
-KEYS = {"areas": "area_id", "area_sets": "area_id", "cells": "cell_id", "hotspots": "hotspot_id",
-        "markets": "market_id", "visits": "cell_id", "points": "kind"}  # fmt: skip
+KEYS = {
+    "areas": "area_id",
+    "area_sets": "area_id",
+    "cells": "cell_id",
+    "hotspots": "hotspot_id",
+    "markets": "market_id",
+    "visits": "cell_id",
+    "points": "kind",
+}
 SHARES = {"areas": (1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1), "cells": (0.01, 0.05, 0.1, 0.25, 1)}
 SHOWN = ("rank", "area_set", "area_name", "place", "is_listed", "grade", "starts_local", "minutes", "kind")
 

@@ -57,31 +57,97 @@ def _deciding(kind: str) -> Do:
 ACTS = {
     act.name: act
     for act in (
-        Act("open", "notices show", message("Open"), message("Record that you read the notice: whoever reviews or approves it must have."),
-            (WHY_READ,), _opened),
-        Act("review", "notices review", message("Review"), message("Record that you checked the notice against its records and that it is correct."),
-            (reason(),), _deciding("reviewed")),
-        Act("approve", "notices approve", message("Approve"), message("Approve the notice; the reviewer may not approve it."),
-            (reason(),), _deciding("approved")),
-        Act("serve", "notices serve", message("Serve"), message("Record that the notice was displayed, posted, or handed over in person."),
-            (Field("manner", message("Manner of service"), "choice", MANNERS),
-             Field("served_at", message("Time of service, if it was earlier than now"), "time", is_required=False),
-             Field("breach", message("If it must not be served and was: how that happened"), "words", is_required=False,
-                   is_logged_words=True)), _deciding("served")),
-        Act("keep", "notices keep", message("Mark kept"), message("Record that what the notice announced was done."),
-            (reason(),), _deciding("kept")),
-        Act("fail", "notices fail", message("Mark broken"), message("Record that what the notice announced was not done."),
-            (reason(),), _deciding("broken")),
-        Act("represent", "notices represent", message("Record a representation"), message("By the person or on behalf of the place; it reopens the notice."),
-            (SPEAKER, reason(message("What is said, in a sentence"))), _deciding("represented")),
-        Act("contest", "notices contest", message("Record a contest"), message("Record that the notice is contested as wrong; it reopens the notice."),
-            (SPEAKER, reason(message("What is said, in a sentence"))), _deciding("contested")),
-        Act("withdraw", "notices withdraw", message("Withdraw"), message("Withdraw the notice for good; it can never be served again."),
-            (reason(),), _deciding("withdrawn")),
+        Act(
+            "open",
+            "notices show",
+            message("Open"),
+            message("Record that you read the notice: whoever reviews or approves it must have."),
+            (WHY_READ,),
+            _opened,
+        ),
+        Act(
+            "review",
+            "notices review",
+            message("Review"),
+            message("Record that you checked the notice against its records and that it is correct."),
+            (reason(),),
+            _deciding("reviewed"),
+        ),
+        Act(
+            "approve",
+            "notices approve",
+            message("Approve"),
+            message("Approve the notice; the reviewer may not approve it."),
+            (reason(),),
+            _deciding("approved"),
+        ),
+        Act(
+            "serve",
+            "notices serve",
+            message("Serve"),
+            message("Record that the notice was displayed, posted, or handed over in person."),
+            (
+                Field("manner", message("Manner of service"), "choice", MANNERS),
+                Field("served_at", message("Time of service, if it was earlier than now"), "time", is_required=False),
+                Field(
+                    "breach",
+                    message("If it must not be served and was: how that happened"),
+                    "words",
+                    is_required=False,
+                    is_logged_words=True,
+                ),
+            ),
+            _deciding("served"),
+        ),
+        Act(
+            "keep",
+            "notices keep",
+            message("Mark kept"),
+            message("Record that what the notice announced was done."),
+            (reason(),),
+            _deciding("kept"),
+        ),
+        Act(
+            "fail",
+            "notices fail",
+            message("Mark broken"),
+            message("Record that what the notice announced was not done."),
+            (reason(),),
+            _deciding("broken"),
+        ),
+        Act(
+            "represent",
+            "notices represent",
+            message("Record a representation"),
+            message("By the person or on behalf of the place; it reopens the notice."),
+            (SPEAKER, reason(message("What is said, in a sentence"))),
+            _deciding("represented"),
+        ),
+        Act(
+            "contest",
+            "notices contest",
+            message("Record a contest"),
+            message("Record that the notice is contested as wrong; it reopens the notice."),
+            (SPEAKER, reason(message("What is said, in a sentence"))),
+            _deciding("contested"),
+        ),
+        Act(
+            "withdraw",
+            "notices withdraw",
+            message("Withdraw"),
+            message("Withdraw the notice for good; it can never be served again."),
+            (reason(),),
+            _deciding("withdrawn"),
+        ),
     )
-}  # fmt: skip
+}
 # What may be done in a state, and is shown first; the rest stands below, and the rules refuse it in words.
-NEXT = {"draft": ("open", "review"), "reviewed": ("open", "approve"), "approved": ("serve",), "served": ("keep", "fail")}
+NEXT = {
+    "draft": ("open", "review"),
+    "reviewed": ("open", "approve"),
+    "approved": ("serve",),
+    "served": ("keep", "fail"),
+}
 
 
 @dataclass(frozen=True)
@@ -96,9 +162,17 @@ class Notices:
         """The acts by name."""
         return ACTS
 
-    def page(self, request: Request, key: str, *, status: int = 200, said: str = "",
-             shown: Mapping[str, Any] | None = None, refused: Mapping[str, str] | None = None,
-             entered: Mapping[str, Any] | None = None) -> Response:  # fmt: skip
+    def page(
+        self,
+        request: Request,
+        key: str,
+        *,
+        status: int = 200,
+        said: str = "",
+        shown: Mapping[str, Any] | None = None,
+        refused: Mapping[str, str] | None = None,
+        entered: Mapping[str, Any] | None = None,
+    ) -> Response:
         """Return the page of a notice; without `shown`, one to a person is not read."""
         home, why = self.board.fresh_home(), ""
         if shown is None:
@@ -111,9 +185,20 @@ class Notices:
         acts = acts_for(self.board, request, ACTS)
         first = [act for act in acts if act.name in (NEXT.get(state, ()) if shown else ("open",))]
         others = [act for act in acts if act not in first] if shown else []
-        return self.board.page(request, "notice.html.jinja", status=status, key=key, notice=shown, said=said, why=why,
-                               refused=refused or {}, entered=entered or {}, first=first, others=others,
-                               path=self.path)  # fmt: skip
+        return self.board.page(
+            request,
+            "notice.html.jinja",
+            status=status,
+            key=key,
+            notice=shown,
+            said=said,
+            why=why,
+            refused=refused or {},
+            entered=entered or {},
+            first=first,
+            others=others,
+            path=self.path,
+        )
 
     def _of_a_place(self, home: Home, key: str) -> dict[str, Any] | None:
         """Return a notice to a place; None for one that may be to a person, which nobody has asked to read."""
@@ -147,8 +232,11 @@ def routes(board: Board) -> APIRouter:
         page = notice_page(notice, is_rehearsal=home.is_rehearsal)
         written_at = datetime.combine(notice.fields["written_on"], time(), tzinfo=UTC)
         pdf = notice_pdf(page.body_html, title=page.title, language=notice.fields["language"], written_at=written_at)
-        return Response(pdf, media_type="application/pdf",
-                        headers={"content-disposition": f'attachment; filename="{notice.notice_id}.pdf"'})  # fmt: skip
+        return Response(
+            pdf,
+            media_type="application/pdf",
+            headers={"content-disposition": f'attachment; filename="{notice.notice_id}.pdf"'},
+        )
 
     people = PeopleList(board)
     router.include_router(act_routes(board, people))
@@ -167,27 +255,54 @@ class PeopleList:
     def acts(self) -> Mapping[str, Act]:
         """The one act: to read the list."""
         about = message("List the notices to people; the read is logged.")
-        return {"read": Act("read", "notices list --people", message("List notices to people"), about,
-                            (WHY_READ,), _read_people)}  # fmt: skip
+        return {
+            "read": Act(
+                "read", "notices list --people", message("List notices to people"), about, (WHY_READ,), _read_people
+            )
+        }
 
-    def page(self, request: Request, key: str, *, status: int = 200, said: str = "",
-             shown: Mapping[str, Any] | None = None, refused: Mapping[str, str] | None = None,
-             entered: Mapping[str, Any] | None = None) -> Response:  # fmt: skip
+    def page(
+        self,
+        request: Request,
+        key: str,
+        *,
+        status: int = 200,
+        said: str = "",
+        shown: Mapping[str, Any] | None = None,
+        refused: Mapping[str, str] | None = None,
+        entered: Mapping[str, Any] | None = None,
+    ) -> Response:
         """Return the page of all notices, with those to people where they were just read."""
         return _list(self.board, request, "", people=shown, status=status, refused=refused)
 
 
-def _list(board: Board, request: Request, state: str, *, people: Mapping[str, Any] | None, status: int = 200,
-          refused: Mapping[str, str] | None = None) -> Response:  # fmt: skip
+def _list(
+    board: Board,
+    request: Request,
+    state: str,
+    *,
+    people: Mapping[str, Any] | None,
+    status: int = 200,
+    refused: Mapping[str, str] | None = None,
+) -> Response:
     home = board.fresh_home()
     kinds = [kind.name for kind in KINDS.values() if not kind.is_to_person]
     with board.visitors.lock:
         found = standing_notices(home, kinds)
     rows = _rows(home, [notice for notice in found if state in ("", notice.status.state)], found)
     states = sorted({notice.status.state for notice in found})
-    return board.page(request, "notices.html.jinja", status=status, notices=rows, states=states, state=state,
-                      people=people, reading=acts_for(board, request, PeopleList(board).acts),
-                      refused=refused or {}, entered={})  # fmt: skip
+    return board.page(
+        request,
+        "notices.html.jinja",
+        status=status,
+        notices=rows,
+        states=states,
+        state=state,
+        people=people,
+        reading=acts_for(board, request, PeopleList(board).acts),
+        refused=refused or {},
+        entered={},
+    )
 
 
 def _read_people(home: Home, _: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
@@ -228,8 +343,13 @@ def _shown(home: Home, notice: Notice) -> dict[str, Any]:
         "last_day": notice.last_day,
         "evidence_ids": list(notice.fields["evidence_ids"]),
         "events": [
-            {"kind": event.kind, "actor": event.actor, "at": event.at, "served_at": event.detail.get("served_at"),
-             "why": event.detail.get("breach") or event.detail.get("reason") or ""}
+            {
+                "kind": event.kind,
+                "actor": event.actor,
+                "at": event.at,
+                "served_at": event.detail.get("served_at"),
+                "why": event.detail.get("breach") or event.detail.get("reason") or "",
+            }
             for event in notice.events
         ],
-    }  # fmt: skip
+    }

@@ -46,9 +46,13 @@ class Question:
         """Return the question that an address asks; what it does not know is not asked."""
         asked = request.query_params
         return cls(
-            asked.get("set", ""), asked.get("offence", ""), asked.get("shift", "all") or "all",
-            asked.get("q", "").strip()[:100], asked.get("axis", ""), asked.get("open", ""),
-        )  # fmt: skip
+            asked.get("set", ""),
+            asked.get("offence", ""),
+            asked.get("shift", "all") or "all",
+            asked.get("q", "").strip()[:100],
+            asked.get("axis", ""),
+            asked.get("open", ""),
+        )
 
 
 def routes(board: Board, days: Days) -> APIRouter:
@@ -60,8 +64,17 @@ def routes(board: Board, days: Days) -> APIRouter:
         day, question = days.get(run or None), Question.of(request)
         main = day.made(("today", question), lambda: _today(board, day, question))
         kept = _kept(board.home)
-        return board.page(request, "today.html.jinja", day=day, main=main, question=question, kept=kept,
-                          warnings=day.warnings(), sets=_sets(day), offences=_offences(day, question))  # fmt: skip
+        return board.page(
+            request,
+            "today.html.jinja",
+            day=day,
+            main=main,
+            question=question,
+            kept=kept,
+            warnings=day.warnings(),
+            sets=_sets(day),
+            offences=_offences(day, question),
+        )
 
     @router.get("/detail")
     def detail(request: Request, run: str = "") -> Response:
@@ -84,8 +97,15 @@ def routes(board: Board, days: Days) -> APIRouter:
         after = days.get(b or None)
         before_id = a or after.run["predecessor_run_id"] or after.run_id
         before = days.get(before_id)
-        return board.page(request, "compare.html.jinja", kept=kept, before=before, after=after,
-                          rows=_side_by_side(before, after), changes=_changes(before, after))  # fmt: skip
+        return board.page(
+            request,
+            "compare.html.jinja",
+            kept=kept,
+            before=before,
+            after=after,
+            rows=_side_by_side(before, after),
+            changes=_changes(before, after),
+        )
 
     return router
 
@@ -160,14 +180,18 @@ def _today(board: Board, day: Day, question: Question) -> Markup:
         changes=day.rows("place_change"),
         tables={
             name: [row for row in day.rows(table) if _has_words(row, question.words)]
-            for name, table in {"cells": "cell_forecast", "hotspots": "hotspot", "markets": "market",
-                                "visits": "visit_plan"}.items()
+            for name, table in {
+                "cells": "cell_forecast",
+                "hotspots": "hotspot",
+                "markets": "market",
+                "visits": "visit_plan",
+            }.items()
         },
         most=MOST_ROWS,
         layers=[name for name in KEYS if name in layers.packed],
         bounds=layers.bounds,
         detail=_detail(board, day, question),
-    )  # fmt: skip
+    )
     refuse_people_in_text("the board", part)
     return part
 
@@ -279,5 +303,8 @@ def _where(before: Day, after: Day, kind: str) -> dict[str, str]:
     """Return the name or place of each place of two runs."""
     name = "area_name" if kind == "area" else "place"
     return {
-        str(row[f"{kind}_id"]): str(row[name]) for day in (before, after) for row in day.rows(TABLE_OF[kind]) if row[name]
+        str(row[f"{kind}_id"]): str(row[name])
+        for day in (before, after)
+        for row in day.rows(TABLE_OF[kind])
+        if row[name]
     }
