@@ -1,4 +1,4 @@
-"""Acts: forms on the board, each of which does what one verb of the command does, in its words and with its refusals."""
+"""Acts: forms on the board, each of which does what one verb of the command does, with its refusals in words."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ LONGEST = 2000  # characters of a text
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a form; `kind` is text, words (a sentence), day, time (local), number, file, or choice of `options`."""
+    """A field of a form; `kind` is text, words (sentences), day, time (local), number, file or choice."""
 
     name: str
     label: str
@@ -91,8 +91,8 @@ def act_routes(board: Board, subjects: Subjects) -> APIRouter:
 
     @router.post(subjects.path + "/{key}/{name}")
     async def act(request: Request, key: str, name: str) -> Response:
-        form = await request.form(max_files=1, max_fields=20, max_part_size=2**20)
-        return await run_in_threadpool(_done, board, subjects, request, key, name, form)
+        async with request.form(max_files=1, max_fields=20, max_part_size=2**20) as form:
+            return await run_in_threadpool(_done, board, subjects, request, key, name, form)
 
     return router
 
@@ -110,7 +110,10 @@ def _done(board: Board, subjects: Subjects, request: Request, key: str, name: st
 
     def again(status: int, why: str) -> Response:
         said = without_people(why)
-        return subjects.page(request, key, status=status, refused={act.name: said}, entered={act.name: entered})
+        try:
+            return subjects.page(request, key, status=status, refused={act.name: said}, entered={act.name: entered})
+        except HarmspotError:  # there is no such page to stand on
+            return board.message(request, status, "Refused", said)
 
     try:
         values = _values(board.home, act, form)

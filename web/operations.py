@@ -78,9 +78,7 @@ ACTS = {
             "register",
             "plan register",
             message("Register"),
-            message(
-                "Say what the operation should bring about before anything is announced; it cannot be changed afterwards."
-            ),
+            message("Say what it should bring about before anything is announced; that cannot be changed afterwards."),
             (OUTCOME, COMPARISON, STOP_ON),
             _registered,
         ),
