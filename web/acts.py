@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -64,14 +64,30 @@ class Act:
     do: Do
 
 
+@dataclass(frozen=True, slots=True)
+class After:
+    """What a page says after an act: what was done; or, by act, why not and what was entered."""
+
+    status: int = 200
+    said: str = ""
+    shown: Mapping[str, Any] | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+    entered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
 class Subjects(Protocol):
     """A kind of thing that is acted on: its path, its acts, and its page."""
 
-    path: str
-    acts: Mapping[str, Act]
+    @property
+    def path(self) -> str:
+        """The start of its addresses."""
 
-    def page(self, request: Request, key: str, **values: Any) -> Response:
-        """Return the page of one of them; `status`, `said`, `shown`, `refused` and `entered` as acts pass them."""
+    @property
+    def acts(self) -> Mapping[str, Act]:
+        """Its acts by name."""
+
+    def page(self, request: Request, key: str, after: After) -> Response:
+        """Return the page of one of them."""
 
 
 def reason(label: str = message("Reason, in a sentence")) -> Field:
@@ -106,12 +122,12 @@ def _done(board: Board, subjects: Subjects, request: Request, key: str, name: st
     if not board.forms.is_genuine(form.get("token"), visitor.secret, request.url.path):
         refused(board.fresh_home(), visitor.name, "a form that is not of the session")
         return board.message(request, 403, "Refused", board.home.catalogue.text(FORGED))
-    entered = {field.name: str(form.get(field.name) or "").strip() for field in act.fields if field.kind != "file"}
+    entered = {each.name: str(form.get(each.name) or "").strip() for each in act.fields if each.kind != "file"}
 
     def again(status: int, why: str) -> Response:
         said = without_people(why)
         try:
-            return subjects.page(request, key, status=status, refused={act.name: said}, entered={act.name: entered})
+            return subjects.page(request, key, After(status, refused={act.name: said}, entered={act.name: entered}))
         except HarmspotError:  # there is no such page to stand on
             return board.message(request, status, "Refused", said)
 
@@ -119,7 +135,7 @@ def _done(board: Board, subjects: Subjects, request: Request, key: str, name: st
         values = _values(board.home, act, form)
     except ValueError as error:
         return again(422, str(error))
-    texts = {field.name: entered[field.name] for field in act.fields if field.is_logged_words}
+    texts = {each.name: entered[each.name] for each in act.fields if each.is_logged_words}
     try:
         with board.acting(visitor, act.verb, **texts) as home:
             outcome = act.do(home, key, visitor, values)
@@ -131,12 +147,12 @@ def _done(board: Board, subjects: Subjects, request: Request, key: str, name: st
         name, content = outcome.file
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(content, media_type="application/octet-stream", headers=headers)
-    return subjects.page(request, key, said=outcome.said, shown=outcome.shown)
+    return subjects.page(request, key, After(said=outcome.said, shown=outcome.shown))
 
 
 def _values(home: Home, act: Act, form: FormData) -> dict[str, Any]:
     """Return the fields of a form as values; ValueError names one that is missing or none."""
-    return {field.name: _value(home, field, form.get(field.name)) for field in act.fields}
+    return {each.name: _value(home, each, form.get(each.name)) for each in act.fields}
 
 
 def _value(home: Home, field: Field, given: Any) -> Any:

@@ -73,20 +73,17 @@ class Day:
                 except BaseException:
                     del self._made[key]
                     raise
-            return self._made[key]  # type: ignore[no-any-return]
+            return self._made[key]
 
     def layers(self) -> Layers:
         """Return the map of the run."""
         return self.made("layers", self._layers)
 
     def _layers(self) -> Layers:
-        shapes = drawn_map(
-            self.tables["run"].iloc[0],
-            self.tables["map_shape"],
-            self.tables["area_ranking"]["area_id"],
-            self.home.settings,
-        )
-        drawn = Drawn(self.tables, self.tables["run"].iloc[0], shapes)
+        run = {str(name): value for name, value in self.tables["run"].iloc[0].items()}
+        area_ids = self.tables["area_ranking"]["area_id"]
+        shapes = drawn_map(run, self.tables["map_shape"], area_ids, self.home.settings)
+        drawn = Drawn(self.tables, run, shapes)
         return map_layers({**place_layers(drawn), "points": shapes.points_of_interest})
 
     def warnings(self) -> list[str]:

@@ -22,7 +22,7 @@ from models.governance.list_effects import CHOSEN_LISTS
 from pipeline.pages.base import page_rows
 from pipeline.privacy.signed_export import NOT_GROUNDS
 from pipeline.wording.catalogue import message
-from web.acts import Act, Field, Outcome, act_routes, acts_for, reason
+from web.acts import Act, After, Field, Outcome, act_routes, acts_for, reason
 from web.board import Board
 from web.visitors import Visitor
 
@@ -198,17 +198,7 @@ class Lists:
     acts: Mapping[str, Act]
     path: str = "/lists"
 
-    def page(
-        self,
-        request: Request,
-        key: str,
-        *,
-        status: int = 200,
-        said: str = "",
-        shown: Mapping[str, Any] | None = None,
-        refused: Mapping[str, str] | None = None,
-        entered: Mapping[str, Any] | None = None,
-    ) -> Response:
+    def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of a list, or of the registered effects of lists of one name."""
         home = self.board.fresh_home()
         with self.board.visitors.lock:
@@ -216,19 +206,17 @@ class Lists:
             lists = page_rows(shown_lists(home, ledger, None))
             effects = [row for row in page_rows(effect_rows(ledger)) if row["list"] == key]
         this = next((row for row in lists if row["list_id"] == key), None)
-        if this is None and key not in CHOSEN_LISTS and status == 200:
+        if this is None and key not in CHOSEN_LISTS and after.status == 200:
             return self.board.message(request, 404, "Not found", f"The latest run has no list {key!r}.")
         return self.board.page(
             request,
             "list.html.jinja",
-            status=status,
+            status=after.status,
+            after=after,
             key=key,
             this=this,
-            said=said,
-            shown=shown,
+            shown=after.shown,
             effects=effects,
-            refused=refused or {},
-            entered=entered or {},
             path=self.path,
             acts=acts_for(self.board, request, self.acts),
         )
@@ -269,7 +257,7 @@ def routes(board: Board) -> APIRouter:
         visitor = board.visitor_of(request)
         assert visitor is not None
         with board.acting(visitor, "lists show"):
-            return subjects.page(request, key)
+            return subjects.page(request, key, After())
 
     router.include_router(act_routes(board, lists))
     router.include_router(act_routes(board, effects))

@@ -22,8 +22,9 @@ from models.governance.notice_kinds import KINDS
 from models.governance.notice_lifecycle import Notice
 from pipeline.pages.notice_outline import outline
 from pipeline.pages.notice_pdf import notice_pdf
+from pipeline.publication.publish import read_published
 from pipeline.wording.catalogue import message
-from web.acts import Act, Do, Field, Outcome, act_routes, acts_for, reason
+from web.acts import Act, After, Do, Field, Outcome, act_routes, acts_for, reason
 from web.board import Board
 from web.visitors import Visitor
 
@@ -162,23 +163,13 @@ class Notices:
         """The acts by name."""
         return ACTS
 
-    def page(
-        self,
-        request: Request,
-        key: str,
-        *,
-        status: int = 200,
-        said: str = "",
-        shown: Mapping[str, Any] | None = None,
-        refused: Mapping[str, str] | None = None,
-        entered: Mapping[str, Any] | None = None,
-    ) -> Response:
+    def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of a notice; without `shown`, one to a person is not read."""
-        home, why = self.board.fresh_home(), ""
+        home, why, shown, status = self.board.fresh_home(), "", after.shown, after.status
         if shown is None:
             try:
                 with self.board.visitors.lock:
-                    shown = self._of_a_place(home, key)
+                    shown = self.of_a_place(home, key)
             except NoticeRefusedError as error:
                 why, status = str(error), 404 if status == 200 else status
         state = shown["state"] if shown else "draft"
@@ -189,21 +180,22 @@ class Notices:
             request,
             "notice.html.jinja",
             status=status,
+            after=after,
             key=key,
             notice=shown,
-            said=said,
             why=why,
-            refused=refused or {},
-            entered=entered or {},
             first=first,
             others=others,
             path=self.path,
         )
 
-    def _of_a_place(self, home: Home, key: str) -> dict[str, Any] | None:
+    def of_a_place(self, home: Home, key: str) -> dict[str, Any] | None:
         """Return a notice to a place; None for one that may be to a person, which nobody has asked to read."""
-        kinds = [kind.name for kind in KINDS.values() if not kind.is_to_person]
-        if all(notice.notice_id != key for notice in standing_notices(home, kinds)):
+        known: set[str] = set()
+        for kind in (kind for kind in KINDS.values() if not kind.is_to_person):
+            for table in (kind.table, kind.state_table):
+                known |= set(read_published(home.path, table)["notice_id"])
+        if key not in known:
             return None
         return _shown(home, open_notice(home, key, reader=None, purpose=None))
 
@@ -215,18 +207,17 @@ def routes(board: Board) -> APIRouter:
 
     @router.get("/notices")
     def all_of_them(request: Request, state: str = "") -> Response:
-        return _list(board, request, state, people=None)
+        return _list(board, request, state, After())
 
     @router.get("/notices/{key}")
     def one(request: Request, key: str) -> Response:
-        return notices.page(request, key)
+        return notices.page(request, key, After())
 
     @router.get("/notices/{key}/print.pdf")
     def printed(request: Request, key: str) -> Response:
         home = board.fresh_home()
         with board.visitors.lock:
-            found = [each for each in standing_notices(home, ["area"]) if each.notice_id == key]
-            if not found:
+            if notices.of_a_place(home, key) is None:
                 return board.message(request, 404, "Not found", "There is no notice to a place of that id.")
             notice = open_notice(home, key, reader=None, purpose=None)
         page = notice_page(notice, is_rehearsal=home.is_rehearsal)
@@ -261,30 +252,12 @@ class PeopleList:
             )
         }
 
-    def page(
-        self,
-        request: Request,
-        key: str,
-        *,
-        status: int = 200,
-        said: str = "",
-        shown: Mapping[str, Any] | None = None,
-        refused: Mapping[str, str] | None = None,
-        entered: Mapping[str, Any] | None = None,
-    ) -> Response:
+    def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of all notices, with those to people where they were just read."""
-        return _list(self.board, request, "", people=shown, status=status, refused=refused)
+        return _list(self.board, request, "", after)
 
 
-def _list(
-    board: Board,
-    request: Request,
-    state: str,
-    *,
-    people: Mapping[str, Any] | None,
-    status: int = 200,
-    refused: Mapping[str, str] | None = None,
-) -> Response:
+def _list(board: Board, request: Request, state: str, after: After) -> Response:
     home = board.fresh_home()
     kinds = [kind.name for kind in KINDS.values() if not kind.is_to_person]
     with board.visitors.lock:
@@ -294,14 +267,13 @@ def _list(
     return board.page(
         request,
         "notices.html.jinja",
-        status=status,
+        status=after.status,
         notices=rows,
         states=states,
         state=state,
-        people=people,
+        people=after.shown,
         reading=acts_for(board, request, PeopleList(board).acts),
-        refused=refused or {},
-        entered={},
+        after=after,
     )
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from flows.decisions.action_kinds import RECORDED
 from flows.decisions.place_actions import (
     evaluate_operation,
     operations_at,
@@ -17,12 +16,13 @@ from flows.decisions.place_actions import (
     text_problem,
 )
 from flows.home.home import Home
+from models.governance.action_kinds import RECORDED
 from pipeline.errors import SourceError
 from pipeline.pages.base import page_rows
 from pipeline.publication.publish import read_published
 from pipeline.publication.tables import read_tables
 from pipeline.wording.catalogue import message
-from web.acts import Act, Field, Outcome, act_routes, acts_for
+from web.acts import Act, After, Field, Outcome, act_routes, acts_for
 from web.board import Board
 from web.lists import COMPARISON, FOUND, OUTCOME, REPORT, STOP_ON
 from web.visitors import Visitor
@@ -127,19 +127,8 @@ class Operations:
         """The acts by name."""
         return ACTS
 
-    def page(
-        self,
-        request: Request,
-        key: str,
-        *,
-        status: int = 200,
-        said: str = "",
-        shown: Mapping[str, Any] | None = None,
-        refused: Mapping[str, str] | None = None,
-        entered: Mapping[str, Any] | None = None,
-    ) -> Response:
+    def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of a market with its plan and its operations."""
-        del shown
         plan = next((row for row in _plans(self.board.home) if row["market_id"] == key), None)
         if plan is None:
             return self.board.message(request, 404, "Not found", f"The latest run has no plan for {key!r}.")
@@ -156,14 +145,12 @@ class Operations:
         return self.board.page(
             request,
             "operation.html.jinja",
-            status=status,
+            status=after.status,
+            after=after,
             key=key,
             plan=plan,
-            said=said,
             facts=facts,
             operations=page_rows(held),
-            refused=refused or {},
-            entered=entered or {},
             acts=acts_for(self.board, request, ACTS),
             path=self.path,
         )
@@ -186,7 +173,7 @@ def routes(board: Board) -> APIRouter:
 
     @router.get("/operations/{key}")
     def one(request: Request, key: str) -> Response:
-        return operations.page(request, key)
+        return operations.page(request, key, After())
 
     router.include_router(act_routes(board, operations))
     return router

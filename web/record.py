@@ -22,7 +22,7 @@ from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.publication.publish import read_places
 from pipeline.publication.tables import Table, read_tables
 from pipeline.wording.catalogue import message
-from web.acts import Act, Field, Outcome, act_routes, acts_for
+from web.acts import Act, After, Field, Outcome, act_routes, acts_for
 from web.board import Board
 from web.day import TABLES, Days
 from web.lists import FOUND, REPORT
@@ -70,19 +70,8 @@ class Audits:
         """The acts by name."""
         return ACTS
 
-    def page(
-        self,
-        request: Request,
-        key: str,
-        *,
-        status: int = 200,
-        said: str = "",
-        shown: Mapping[str, Any] | None = None,
-        refused: Mapping[str, str] | None = None,
-        entered: Mapping[str, Any] | None = None,
-    ) -> Response:
+    def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of all audits; `key` is the kind of report that was signed."""
-        del shown
         if key not in ("", *REPORTS):
             return self.board.message(request, 404, "Not found", f"There is no audit {key!r}.")
         home = self.board.fresh_home()
@@ -92,13 +81,11 @@ class Audits:
         return self.board.page(
             request,
             "audits.html.jinja",
-            status=status,
+            status=after.status,
+            after=after,
             rows=rows,
             halted=halted,
-            said=said,
             key=key,
-            refused=refused or {},
-            entered=entered or {},
             path=self.path,
             drafted=INTROS,
             acts=acts_for(self.board, request, ACTS),
@@ -120,7 +107,7 @@ def routes(board: Board, days: Days) -> APIRouter:
         visitor = board.visitor_of(request)
         assert visitor is not None  # the door lets nobody else in
         with board.acting(visitor, "audit status"):
-            return audits.page(request, "")
+            return audits.page(request, "", After())
 
     @router.get("/audits/{about}/draft.html")
     def draft(request: Request, about: str) -> Response:

@@ -261,8 +261,8 @@ def _history(day: Day, kind: str, key: str) -> Markup | None:
         return None
     lo, hi = ("rank_lo", "rank_hi") if "rank_lo" in of_place else ("rank", "rank")
     ranks = [
-        Interval("", *map(float, values), "ours")
-        for values in of_place[["rank", lo, hi]].astype(float).itertuples(index=False, name=None)
+        Interval("", float(rank), float(from_rank), float(to_rank), "ours")
+        for rank, from_rank, to_rank in of_place[["rank", lo, hi]].astype(float).to_numpy()
     ]
     zone = day.home.settings.force.zone
     days = [f"{moment.astimezone(zone):%Y-%m-%d}" for moment in moments]
