@@ -24,6 +24,10 @@ from web.visitors import Visitor
 
 FORGED = message("This form is not of your session, or the board was started anew: load the page again.")
 MISSING = message("{field} is missing")
+TOO_LONG = message("{field} is longer than {most} characters")
+NOT_AMONG = message("{field}: choose one of {options}")
+UNREADABLE = message("{field}: {given} cannot be read")
+NAME_TAKEN = message("{field}: another file of that name was signed before; rename it")
 LONGEST = 2000  # characters of a text
 
 
@@ -131,14 +135,12 @@ def _done(board: Board, subjects: Subjects, request: Request, key: str, name: st
         except HarmspotError:  # there is no such page to stand on
             return board.message(request, status, "Refused", said)
 
-    try:
-        values = _values(board.home, act, form)
-    except ValueError as error:
-        return again(422, str(error))
     texts = {each.name: entered[each.name] for each in act.fields if each.is_logged_words}
     try:
-        with board.acting(visitor, act.verb, **texts) as home:
-            outcome = act.do(home, key, visitor, values)
+        with board.acting(visitor, act.verb, **texts) as home:  # before a file is kept
+            outcome = act.do(home, key, visitor, _values(home, act, form))
+    except ValueError as error:
+        return again(422, str(error))
     except AccessError as error:
         return again(403, str(error))
     except HarmspotError as error:
@@ -156,24 +158,25 @@ def _values(home: Home, act: Act, form: FormData) -> dict[str, Any]:
 
 
 def _value(home: Home, field: Field, given: Any) -> Any:
-    text = home.catalogue.text
     if field.kind == "file":
         return _kept(home, field, given)
     entered = str(given or "").strip()
     if len(entered) > LONGEST:
-        raise ValueError(text("{field} is longer than {most} characters", field=text(field.label), most=LONGEST))
+        raise _problem(home, TOO_LONG, field, most=LONGEST)
+    if not entered and field.is_required:
+        raise _problem(home, MISSING, field)
     if not entered:
-        if field.is_required:
-            raise ValueError(text(MISSING, field=text(field.label)))
         return None
     if field.kind == "choice" and entered not in field.options:
-        raise ValueError(
-            text("{field}: choose one of {options}", field=text(field.label), options=", ".join(field.options))
-        )
+        raise _problem(home, NOT_AMONG, field, options=", ".join(field.options))
     try:
         return _READ.get(field.kind, lambda value, _: value)(entered, home)
     except ValueError:
-        raise ValueError(text("{field}: {given} cannot be read", field=text(field.label), given=entered)) from None
+        raise _problem(home, UNREADABLE, field, given=entered) from None
+
+
+def _problem(home: Home, said: str, field: Field, **more: object) -> ValueError:
+    return ValueError(home.catalogue.text(said, field=home.catalogue.text(field.label), **more))
 
 
 def _moment(entered: str, home: Home) -> datetime:
@@ -197,15 +200,12 @@ _READ: Mapping[str, Callable[[str, Home], Any]] = {
 
 def _kept(home: Home, field: Field, given: Any) -> Path:
     """Keep a file that was sent in the home's folder of reports, and return its path."""
-    text = home.catalogue.text
     if not isinstance(given, UploadFile) or not given.filename:
-        raise ValueError(text(MISSING, field=text(field.label)))
+        raise _problem(home, MISSING, field)
     name = re.sub(r"[^\w.-]", "_", Path(given.filename.replace("\\", "/")).name).lstrip(".")[-100:]
     path, content = home.path / "reports" / (name or "report"), given.file.read()
     if path.exists() and path.read_bytes() != content:
-        raise ValueError(
-            text("{field}: another file of that name was signed before; rename it", field=text(field.label))
-        )
+        raise _problem(home, NAME_TAKEN, field)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     write_complete(path, content)
     path.chmod(0o600)

@@ -25,6 +25,7 @@ from pipeline.local_time import reading_in
 from pipeline.pages.base import page_environment, read_asset
 from pipeline.pages.report import with_axes
 from pipeline.privacy.pii_guard import without_people
+from pipeline.wording.catalogue import message
 from web.security import Attempts, Forms
 from web.visitors import Visitor, Visitors
 
@@ -32,13 +33,13 @@ COOKIE, NONCE = "harmspot", "harmspot-form"
 SESSION_S = 12 * 60 * 60
 MEDIA = {"css": "text/css", "js": "text/javascript"}
 PAGES = (  # path, name, and the verb whose roles may see it
-    ("/", "Today", "show"),
-    ("/compare", "Compare", "show"),
-    ("/notices", "Notices", "notices list"),
-    ("/operations", "Operations", "show"),
-    ("/lists", "Lists of people", "lists show"),
-    ("/audits", "Audits", "audit status"),
-    ("/record", "Record", "show"),
+    ("/", message("Today"), "show"),
+    ("/compare", message("Compare"), "show"),
+    ("/notices", message("Notices"), "notices list"),
+    ("/operations", message("Operations"), "show"),
+    ("/lists", message("Lists of people"), "lists show"),
+    ("/audits", message("Audits"), "audit status"),
+    ("/record", message("Record"), "show"),
 )
 
 

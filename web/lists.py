@@ -67,8 +67,8 @@ def _approved(home: Home, list_id: str, visitor: Visitor, values: Mapping[str, A
 def _overridden(home: Home, list_id: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
     expires_at = home.midnight(values["until"])
     override_entry(home, list_id, values["person"], by=visitor.name, reason=values["reason"], expires_at=expires_at)
-    said = "One person is off the list until {day}; earlier copies of it must no longer be used."
-    return Outcome(home.catalogue.text(message(said), day=home.catalogue.formats.day(values["until"])))
+    said = message("One person is off the list until {day}; earlier copies of it must no longer be used.")
+    return Outcome(home.catalogue.text(said, day=home.catalogue.formats.day(values["until"])))
 
 
 def _revoked(home: Home, list_id: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:

@@ -43,6 +43,7 @@
   addEventListener("popstate", () => {
     const opened = new URL(location.href).searchParams.get("open");
     if (opened) show(opened, { push: false, focus: false });
+    else location.reload();
   });
   const first = detail.querySelector("[data-opened]");
   if (first) mark(first.dataset.opened);
