@@ -18,7 +18,7 @@ from pipeline.privacy.pii_guard import without_people
 from web import lists, notices, operations, record, today
 from web.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
 from web.day import Days
-from web.security import Guard
+from web.security import Bodies, Guard
 from web.visitors import INVENTED, TOKEN_FORM
 
 _LOG = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
     app.include_router(lists.routes(board))
     app.include_router(operations.routes(board))
     app.include_router(record.routes(board, days))
-    return Guard(Door(app, board), (*LOOPBACK, *host_names), is_tls=is_tls)
+    return Guard(Door(Bodies(app), board), (*LOOPBACK, *host_names), is_tls=is_tls)
 
 
 class Door:

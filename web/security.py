@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 8 * 2**20  # of a body: a report that is signed; a form has a few hundred
+MOST_OPEN_BYTES = 2**14  # of a body of whoever has not signed in
 MOST_URL_BYTES = 4096
 BODY_S = 10.0  # for a whole body to come in
 ATTEMPTS, PER_S = 20, 60.0  # sign-ins and unknown sessions of one address
@@ -32,7 +33,7 @@ HEADERS = {
 
 
 class Guard:
-    """Answers itself what no route should see; adds the headers, and `no-store` where a route says nothing else."""
+    """Refuses hosts and addresses that no route should see; adds the headers, and `no-store` unless a route differs."""
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], *, is_tls: bool) -> None:
         self._app, self._hosts = app, frozenset(hosts)
@@ -40,7 +41,7 @@ class Guard:
         self._headers = [(name.encode(), value.encode()) for name, value in {**HEADERS, **more}.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on with its whole body, or refuse it."""
+        """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
@@ -54,44 +55,57 @@ class Guard:
                 message = {**message, "headers": [*kept, *self._headers, *stored]}
             await send(message)
 
-        refused, body = await self._refused(scope, receive)
-        if refused:
-            await refused(scope, receive, sending)
+        await (self._refusal(scope) or self._app)(scope, receive, sending)
+
+    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        given = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+        if given.rsplit(":", 1)[0].strip("[]").lower() not in self._hosts:
+            return PlainTextResponse("This board does not answer to that host name.", 400)
+        if len(scope.get("raw_path", b"")) + len(scope["query_string"]) > MOST_URL_BYTES:
+            return PlainTextResponse("The address is too long.", 414)
+        return None
+
+
+class Bodies:
+    """Reads a whole body before anything else does: a small one of whoever has not signed in."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its body, or refuse a body that is too large or comes too slowly."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        most = MOST_BYTES if scope.get("harmspot.visitor") else MOST_OPEN_BYTES
+        too_large = PlainTextResponse(f"The form is too large: {most:,} bytes at most.", 413)
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > most:
+            await too_large(scope, receive, send)
+            return
+        try:
+            body = await asyncio.wait_for(_whole(receive, most), BODY_S)
+        except TimeoutError:
+            await PlainTextResponse("The form came too slowly.", 408)(scope, receive, send)
+            return
+        if body is None:
+            await too_large(scope, receive, send)
             return
         messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
         async def replay() -> Message:
             return next(messages, None) or await receive()
 
-        await self._app(scope, replay, sending)
-
-    async def _refused(self, scope: Scope, receive: Receive) -> tuple[PlainTextResponse | None, bytes]:
-        """Return what a request is refused with, else None and its body."""
-        headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0].strip("[]").lower()
-        if host not in self._hosts:
-            return PlainTextResponse("This board does not answer to that host name.", 400), b""
-        if len(scope.get("raw_path", b"")) + len(scope["query_string"]) > MOST_URL_BYTES:
-            return PlainTextResponse("The address is too long.", 414), b""
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MOST_BYTES:
-            return PlainTextResponse(f"The form is too large: {MOST_BYTES:,} bytes at most.", 413), b""
-        try:
-            body = await asyncio.wait_for(_whole(receive), BODY_S)
-        except TimeoutError:
-            return PlainTextResponse("The form came too slowly.", 408), b""
-        if body is None:
-            return PlainTextResponse(f"The form is too large: {MOST_BYTES:,} bytes at most.", 413), b""
-        return None, body
+        await self._app(scope, replay, send)
 
 
-async def _whole(receive: Receive) -> bytes | None:
+async def _whole(receive: Receive, most: int) -> bytes | None:
     """Return the body; None where it is too large."""
     body = b""
     while True:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > MOST_BYTES:
+        if len(body) > most:
             return None
         if not message.get("more_body"):
             return body

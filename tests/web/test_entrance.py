@@ -163,12 +163,16 @@ def test_the_board_answers_to_its_own_host_names_alone(host: str, real_home: Hom
 def test_a_body_that_is_too_large_or_an_address_too_long_is_refused(
     real_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(security, "MOST_BYTES", 1000)
+    monkeypatch.setattr(security, "MOST_OPEN_BYTES", 1000)
+    monkeypatch.setattr(security, "MOST_BYTES", 2000)
     browser = browser_of(real_home)
     assert browser.post("/sign-in", content=b"x" * 1001).status_code == 413
     assert browser.post("/sign-in", content=(b"x" * 600 for _ in range(2))).status_code == 413  # of no stated length
     assert browser.post("/sign-in", content=b"", headers={"content-length": "many"}).status_code == 413
     assert browser.get(f"/sign-in?then={'x' * 5000}").status_code == 414
+    browser.sign_in(name_in("planner"), PASSWORD)
+    assert browser.post("/audits/fairness/sign", content=b"x" * 1001).status_code == 403
+    assert browser.post("/audits/fairness/sign", content=b"x" * 2001).status_code == 413
 
 
 def test_a_body_that_comes_too_slowly_is_refused(real_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,16 @@ from urllib.parse import quote
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from flows.decisions.embargoes import embargo_market
 from flows.home.home import Home
 from pipeline.privacy.pii_guard import PSEUDONYM
 from pipeline.publication.publish import PUBLISHED, read_published, runs
-from tests.town import CLOCK, TownRun
-from tests.web.conftest import BELL, Browser, browser_of
+from tests.town import AS_OF, CLOCK, TownRun
+from tests.users import PASSWORD, name_in
+from tests.web.conftest import BELL, LEE, Browser, browser_of
 from web.board import Board
 from web.day import Days
 from web.today import live_parts
@@ -202,3 +206,46 @@ def test_live_figures_are_pushed_as_they_change_until_the_reader_leaves(
     assert nothing == 'data: ""\n\n' and same == after == ": nothing new\n\n"
     assert "provisional" in changed and str(ranking["area_name"].iloc[0]) in changed
     assert str(ranking["area_name"].iloc[1]) not in changed
+
+
+def test_ground_under_an_embargo_is_named_nowhere_also_by_a_board_that_had_shown_it(
+    copy_of_run: Callable[[str], Home],
+) -> None:
+    home = copy_of_run("home")
+    market = read_published(home.path, "market").sort_values("rank").iloc[0]
+    browser = browser_of(home)
+    browser.sign_in(LEE)
+    opened = f"market:{market.market_id}"
+    pages = ["/", f"/?open={opened}", "/operations", f"/operations/{market.market_id}", "/notices", "/record"]
+    assert market.market_id in browser.get("/").text
+    assert browser.get("/detail", params={"open": opened}).status_code == 200
+    embargo_market(home, market.market_id, reason="a covert inquiry goes on", until=AS_OF + timedelta(days=9), by=LEE)
+    assert browser.get("/detail", params={"open": opened}).status_code == 404
+    for page in pages:
+        text = browser.get(page).text.replace(opened, "").replace(f"&#39;{market.market_id}&#39;", "")  # as asked for
+        assert market.market_id not in text, page
+    version = re.search(r'data-version="([\d-]+)"', browser.get("/").text)
+    run_id = runs(home.path)["run_id"].iloc[-1]
+    assert version and market.market_id not in browser.get(f"/map/{run_id}/{version[1]}/markets.json").text
+
+
+def test_who_may_not_see_lists_is_refused_and_that_is_logged(real_home: Home) -> None:
+    browser = browser_of(real_home)
+    browser.sign_in(name_in("administrator"), PASSWORD)
+    page = browser.get("/lists")
+    assert page.status_code == 403
+    assert 'href="/lists"' not in page.text
+    assert list(real_home.access_log.entries())[-1]["action"] == "refused"
+
+
+PARAMETERS = st.dictionaries(
+    st.sampled_from(["run", "set", "offence", "shift", "q", "axis", "open", "a", "b", "state", "then"]),
+    st.one_of(st.text(max_size=40), st.sampled_from(["area:A01@1", "cell:", "violence", "reviewed", "all"])),
+    max_size=4,
+)
+
+
+@settings(max_examples=25)
+@given(page=st.sampled_from([*GETS, "/detail", "/sign-in"]), asked=PARAMETERS)
+def test_no_parameters_make_a_page_fail(looked_at: Browser, page: str, asked: dict[str, str]) -> None:
+    assert looked_at.get(page, params=asked).status_code in (200, 404)
