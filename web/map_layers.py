@@ -24,7 +24,7 @@ KEYS = {
     "points": "kind",
 }
 SHARES = {"areas": (1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1), "cells": (0.01, 0.05, 0.1, 0.25, 1)}
-SHOWN = ("rank", "area_set", "area_name", "place", "is_listed", "grade", "starts_local", "minutes", "kind")
+SHOWN = ("rank", "area_set", "area_name", "place", "is_listed", "grade", "starts_local", "minutes", "kind", "moved")
 
 
 def bounds_of(areas: gpd.GeoDataFrame) -> tuple[float, float, float, float]:

@@ -26,6 +26,7 @@ from pipeline.publication.publish import runs
 from pipeline.wording.area_names import area_label
 from web.board import Board
 from web.day import Day, Days
+from web.map_layers import packed_layer
 from web.visitors import Visitor
 
 MOST_ROWS = 60  # squares and visits in a table; the search finds the others
@@ -33,6 +34,7 @@ TABLE_OF = {"area": "area_ranking", "cell": "cell_forecast", "hotspot": "hotspot
 NAMED = ("area_name", "place", "area_id", "cell_id", "market_id", "hotspot_id")  # searched for words
 LIVE_FILE = "live.parquet"  # which `harmspot stream` replaces
 LOOKS_S = 2.0  # between two looks at it
+PACKED = {"content-encoding": "gzip", "cache-control": "private, max-age=604800, immutable"}
 UNBUFFERED = {"x-accel-buffering": "no"}  # a proxy passes each event on at once
 HAS_HISTORY = ("area", "hotspot", "market")
 
@@ -105,8 +107,15 @@ def routes(board: Board, days: Days) -> APIRouter:
         packed = day.layer(layer)
         if packed is None or version != day.version:
             raise PublicationError(f"run {run_id} has no layer {layer!r}, or was published anew: load the page again")
-        headers = {"content-encoding": "gzip", "cache-control": "private, max-age=604800, immutable"}
-        return Response(packed, media_type="application/geo+json", headers=headers)
+        return Response(packed, media_type="application/geo+json", headers=PACKED)
+
+    @router.get("/moves/{before_id}/{after_id}/{version}.json")
+    def moves(before_id: str, after_id: str, version: str) -> Response:
+        before, after = days.get(before_id), days.get(after_id)
+        if version != after.version:
+            raise PublicationError("the runs were published anew: load the page again")
+        packed = after.made(("moves", before.run_id, before.version), lambda: _moves(before, after))
+        return Response(packed, media_type="application/geo+json", headers=PACKED)
 
     @router.get("/compare")
     def compare(request: Request, a: str = "", b: str = "") -> Response:
@@ -329,6 +338,14 @@ def _compared(board: Board, before: Day, after: Day) -> Markup:
     """Return the part of the page that is of the two runs alone."""
     rows, changes = _side_by_side(before, after), _changes(before, after)
     return board.render("compare_main.html.jinja", before=before, after=after, rows=rows, changes=changes)
+
+
+def _moves(before: Day, after: Day) -> bytes:
+    """Return the areas of the later run as a layer, with how far each came nearer to rank 1."""
+    areas = after.layers()["areas"]
+    ranks = before.tables["area_ranking"].set_index("area_id")["rank"]
+    moved = (areas["area_id"].map(ranks) - areas["rank"]).astype("Int64")
+    return packed_layer("areas", areas.assign(moved=moved))
 
 
 def _side_by_side(before: Day, after: Day) -> list[dict[str, Any]]:

@@ -93,6 +93,12 @@ def test_two_runs_are_compared(two_days: tuple[Home, str, str]) -> None:
     assert browser.get("/").text.count('class="change"') > 1
     key = read_published(home.path, "area_ranking")["area_id"].iloc[0]
     assert "Rank over the last 2 kept runs" in browser.get("/detail", params={"open": f"area:{key}"}).text
+    address = re.search(r'data-moves="([^"]+)"', page)
+    assert address
+    features = json.loads(browser.get(address[1]).content)["features"]
+    ranks = [read_published(home.path, "area_ranking", run).set_index("area_id")["rank"] for run in (first, second)]
+    moved = (ranks[0] - ranks[1]).to_dict()
+    assert {one["properties"]["id"]: one["properties"]["moved"] for one in features} == moved
     same = browser.get(f"/compare?a={second}&b={second}").text
     assert "These are the same run" in same
 

@@ -60,15 +60,29 @@
       DRAWN[name].forEach((layer, n) => {
         map.addLayer({ id: `${name}-${n}`, source: name, ...layer }, above && `${above}-0`);
       });
-      if (name === "areas" && features.features.length <= 80) pins = features.features.map((feature) => {
-        const mark = document.createElement("div");
-        mark.className = feature.properties.is_listed ? "pin listed" : "pin";
-        mark.textContent = feature.properties.rank;
-        mark.setAttribute("aria-hidden", "true");
-        return new maplibregl.Marker({ element: mark }).setLngLat(boxes.get(`area:${feature.properties.id}`).getCenter()).addTo(map);
-      });
+      if (name === "areas" && features.features.length <= 80) pins = features.features.map((feature) => pin(feature, feature.properties.rank));
     })());
     return loaded.get(name);
+  };
+  const pin = (feature, text) => {
+    const mark = document.createElement("div");
+    mark.className = feature.properties.is_listed ? "pin listed" : "pin";
+    mark.textContent = text;
+    mark.setAttribute("aria-hidden", "true");
+    return new maplibregl.Marker({ element: mark }).setLngLat(boxOf(feature.geometry).getCenter()).addTo(map);
+  };
+  const moves = async () => {
+    const answer = await fetch(frame.dataset.moves, { credentials: "same-origin" });
+    if (!answer.ok) return;
+    const features = await answer.json();
+    const moved = ["coalesce", ["get", "moved"], 0];
+    map.addSource("moves", { type: "geojson", data: features });
+    map.addLayer({ id: "moves-0", source: "moves", type: "fill", paint: { "fill-color": ["case", [">", moved, 0], colour("--c2"), ["<", moved, 0], colour("--a4"), colour("--a0")], "fill-opacity": ["min", 1, ["+", 0.45, ["*", 0.15, ["abs", moved]]]] } });
+    map.addLayer({ id: "moves-1", source: "moves", type: "line", paint: { "line-color": colour("--edge"), "line-width": 1 } });
+    if (features.features.length <= 80) for (const feature of features.features) {
+      const by = feature.properties.moved || 0;
+      pin(feature, by > 0 ? `▲ ${by}` : by < 0 ? `▼ ${-by}` : "0");
+    }
   };
   const toggle = async (box) => {
     if (box.checked) await load(box.value);
@@ -88,6 +102,7 @@
     }
   };
   map.on("load", async () => {
+    if (frame.dataset.moves) await moves();
     for (const box of document.querySelectorAll("#layers input")) {
       box.addEventListener("change", () => toggle(box));
       await toggle(box);
