@@ -17,6 +17,7 @@ from pipeline.pages.svg_plots import (
     decile_plot,
     interval_plot,
     line_plot,
+    rank_plot,
 )
 
 NAN = float("nan")
@@ -86,3 +87,12 @@ def test_a_true_forecast_lies_on_the_diagonal() -> None:
         assert (x - x1) * (y2 - y1) == pytest.approx((y - y1) * (x2 - x1), abs=30)
     radii = [float(dot.get("r", "")) for dot in elements(svg, "circle")]
     assert radii == sorted(radii, reverse=True)
+
+
+def test_ranks_over_time_have_the_first_on_top_and_a_gap_where_a_run_had_no_such_place() -> None:
+    ranks = [Interval("", rank, rank, rank + 1, "ours") for rank in (1.0, NAN, 12.0)]
+    drawn = rank_plot(["2026-01-01", "2026-01-02", "2026-01-03"], ranks, count=12, title="Rank of A & B")
+    first, last = re.findall(r'<circle class="ours" cx="[\d.]+" cy="([\d.]+)"', drawn)
+    assert float(first) < float(last)
+    assert drawn.count('class="whisk ours"') == 2
+    assert "A &amp; B" in drawn and "2026-01-01" in drawn and "2026-01-03" in drawn
