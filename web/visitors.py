@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from threading import RLock
 
 from flows.home.home import Home
-from flows.users.admission import refuse_empty_words
+from flows.users.admission import marking_reads, refuse_empty_words
 from flows.users.login import UNKNOWN, log_in, log_out, refused, session_of
 from pipeline.errors import AccessError
 from pipeline.users.credentials import token_hash
@@ -61,8 +61,8 @@ class Visitors:
         if not purpose.strip():
             raise AccessError("purpose is missing: say in some words what you are going to do")
         if not home.is_rehearsal:
-            home.refuse_mentions({"purpose": purpose})
-            with self.lock:
+            with self.lock, marking_reads(home, "login"):
+                home.refuse_mentions({"purpose": purpose})
                 return log_in(home, name, password, purpose)
         if name not in INVENTED:
             raise AccessError("choose one of the invented names")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.users import login
 from flows.users.accounts import HOLDER, add_user, disable, give_token
 from pipeline.users.users import FREE_GUESSES
@@ -43,6 +44,9 @@ def test_a_user_signs_in_is_brought_back_and_signs_out(real_home: Home) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie and "SameSite=strict" in cookie and "Secure" not in cookie
+    with open_home_store(real_home) as store:  # nobody can cut the entry off unseen
+        assert real_home.access_log.verify(store.log_mark()) == []
+        assert store.log_mark() == real_home.access_log.mark()
     token = browser.cookies[COOKIE]
     assert name_in("planner") in browser.get("/nothing-here").text
     assert browser.post("/sign-out", data={"token": browser.token("/nothing-here", "/sign-out")}).status_code == 303
