@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.events.columns import TOPICS
 from pipeline.events.schema import EVENT_TYPES, Event
 
 FOLDER = Path(__file__).parents[2] / "docs" / "events"
@@ -27,9 +28,14 @@ def schema_of(event_type: type[Event]) -> dict[str, Any]:
 def schema_texts() -> dict[str, str]:
     """Return file name → text of every schema file."""
     return {
-        f"{event_type.topic}.schema.json": json.dumps(schema_of(event_type), indent=2, ensure_ascii=False) + "\n"
+        f"{_file_name(event_type)}.schema.json": json.dumps(schema_of(event_type), indent=2, ensure_ascii=False) + "\n"
         for event_type in EVENT_TYPES
     }
+
+
+def _file_name(event_type: type[Event]) -> str:
+    is_main = TOPICS[event_type.topic] == event_type.entity
+    return event_type.topic if is_main else event_type.entity
 
 
 def write_schemas(folder: Path) -> list[Path]:
