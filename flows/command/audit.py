@@ -263,7 +263,8 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
             raise click.UsageError("an erasure cannot be undone, and nobody can be asked here; add --yes to go on")
         found = preview_erasure(home, person, reader=reader, purpose=purpose)
         click.echo(
-            f"Under the id {'one person is' if found.is_known else 'nobody is'} stored. Erasing deletes identity and "
+            f"Under the id {'one person is' if found.is_known else 'nobody is'} stored{_ids(found.id_count)}. "
+            "Erasing deletes identity and "
             f"published rows, revokes {found.list_count} lists in use and deletes {found.copy_count} copies of the "
             "store. It cannot be undone."
         )
@@ -278,6 +279,7 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
         )
         sys.exit(1)
     outcome = "the person was erased before" if done.was_erased else "one person erased"
+    outcome += _ids(done.id_count)
     click.echo(
         f"{outcome}: {done.revoked_lists} active lists revoked, "
         f"{done.emptied_letters} dead letters emptied; later runs exclude the person, whatever their clocks"
@@ -285,6 +287,11 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
     click.echo("Not reached, and left to you:")
     for place in OUT_OF_REACH:
         click.echo(f"  {place}")
+
+
+def _ids(count: int) -> str:
+    """Return how many ids a person has, if there are several."""
+    return f" under {count} joined ids" if count > 1 else ""
 
 
 def is_terminal() -> bool:

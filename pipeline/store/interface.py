@@ -246,12 +246,12 @@ class Store(Protocol):
             Number of dead letters whose payload was deleted.
         """
 
-    def held_about(self, person_id: str, raw_person_id: str | None) -> dict[str, pd.DataFrame]:
-        """Return what the store holds about a person by kind. Log the access before you call this.
+    def held_about(self, person_ids: Sequence[str], raw_person_ids: Sequence[str]) -> dict[str, pd.DataFrame]:
+        """Return what the store holds about the person of these ids by kind. Log the access before you call this.
 
-        Kinds: identity, registered, custody, warrants, incidents (with the person's own role), actions, each in every
-        version; messages to partners about the person, also by a case id, and the number of dead_letters that name
-        the person.
+        Kinds: identity, registered, same_people (which of the ids were joined or parted), custody, warrants, incidents
+        (with the person's own role), actions, each in every version; messages to partners about the person, also by a
+        case id, and the number of dead_letters that name the person.
         """
 
     def raw_ids(self) -> list[str]:

@@ -23,7 +23,8 @@ class SamePeople:
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str, datetime]]) -> "SamePeople":
         """Return the people of pairs of ids that are one person, with the time at which each pair became known."""
-        pairs, parent = list(pairs), {}
+        pairs = list(pairs)
+        parent: dict[str, str] = {}
 
         def root(person_id: str) -> str:
             while (above := parent.setdefault(person_id, person_id)) != person_id:
@@ -58,6 +59,6 @@ class SamePeople:
 
 
 def same_people_at(connection: Connection, known_at: datetime = LATEST) -> SamePeople:
-    """Return the people with several ids as the attached `store` knew them, and leave them in `same_person_snapshot`."""
+    """Return the people with several ids as the attached `store` knew them; makes `same_person_snapshot`."""
     connection.execute(query("snapshot/same_person_snapshot"), {"known_at": known_at})
     return SamePeople.of(connection.execute(query("store/same_people#joined")).fetchall())
