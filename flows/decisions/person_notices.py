@@ -1,6 +1,7 @@
 """Withdraw unserved person notices to people who are off the list of people, with a recorded reason."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from flows.decisions.desk import Desk
 from flows.decisions.notice_decisions import PERSON_NOTICES_OF, Decision, all_notices, record
@@ -97,7 +98,7 @@ def _off(desk: Desk, notices: Iterable[Notice], excepted: set[str], products: Pr
     why = products.restricted["person_change"].set_index("person_id")["why"]
     left = {person: f"the person left the list of people: {reason}" for person, reason in why.items()}
     subjects = {notice.subject for notice in notices}
-    why_left = {**dict.fromkeys(desk.ledger.same.everyone(listed), LISTED_AS_OTHER), **left}
+    why_left: dict[Any, str] = {**dict.fromkeys(desk.ledger.same.everyone(listed), LISTED_AS_OTHER), **left}
     return {
         **{person: why_left.get(person, NOT_LISTED) for person in subjects - listed},
         **dict.fromkeys(subjects & excepted, "the person is excepted from the list of people"),
