@@ -358,7 +358,7 @@ def test_nothing_names_a_registry_or_a_machine() -> None:
 READS_OF_PEOPLE = {
     *("read_people", "read_restricted", "read_for_rules", "published_list", "people_of_run"),
     *("resolve_pseudonym", "resolve_pseudonyms", "all_notices", "find_notice", "open_snapshot", "open_home_snapshot"),
-    "rows_of_person",
+    *("rows_of_person", "own_ids"),
 }
 UNASKED = {
     # The one read, and what is built on it.
@@ -366,6 +366,7 @@ UNASKED = {
     "flows.home.store_access.open_home_snapshot": "opens the snapshot itself",
     "flows.human_log.list_rows.published_list": "rows as published, of ask_list and of those named below",
     "flows.human_log.list_rows.ask_list": "asks",
+    "flows.human_log.list_rows.own_ids": "ids, of the two named below",
     "flows.human_log.list_rows.resolve_people": "ids of rows that were asked about",
     "flows.human_log.listed_now._published": "the question's own reads: chances and terms",
     "flows.decisions.notice_decisions._drafts": "drafts, of find_notice and all_notices",

@@ -160,6 +160,30 @@ def test_whatever_uses_a_list_is_refused_to_whom_a_join_protects(joined: Force) 
         do(home, letters[joined.person("minor")], reviewed, purpose="review the letter")
 
 
+def test_an_exception_made_under_one_id_holds_for_the_other(before: Force, tmp_path: Any) -> None:
+    force = after(before, tmp_path)
+    for reader in ("Sgt. A. Bell", READING["reader"]):
+        lists.open_list(force.home, force.list_id("person_tier"), reader=reader, purpose=READING["purpose"])
+    lists.override_entry(
+        force.home,
+        force.list_id("person_tier"),
+        "P-left",
+        by=READING["reader"],
+        reason="the wrong person, as the file shows",
+        expires_at=LATER + timedelta(days=9),
+    )
+    both = {force.person("left"), force.person("right")}
+
+    def listed() -> set[str]:
+        return both & {*read_list(force.home, read_ledger(force.home), "person_tier", None, **READING)["person_id"]}
+
+    assert listed() == {force.person("right")}
+    load(force.home, tmp_path / "joined.jsonl", joins())
+    assert listed() == set()
+    load(force.home, tmp_path / "parted.jsonl", joins(2, "parted"))
+    assert listed() == {force.person("right")}
+
+
 @pytest.mark.parametrize("who", ["minor", "minor twin"])
 def test_either_id_is_explained_as_the_person(joined: Force, who: str) -> None:
     rows = read_person(joined.home, f"P-{who}", None, **READING)
@@ -211,6 +235,12 @@ def test_the_next_run_has_one_person_says_so_and_a_parting_gives_two(joined: For
     changes = read_people(home, "person_change", run.run_id).set_index("person_id")["why"]
     assert not [why for who, why in changes.items() if who in both - {one}]
     assert changes[changes.index == one].str.startswith(JOINED).all()
+    said: list[str] = []
+    list_id, told = f"person_tier-{run.run_id}", replace(home, progress=said.append)
+    for reader in ("Sgt. A. Bell", READING["reader"]):
+        assert lists.open_list(home, list_id, reader=reader, purpose=READING["purpose"])["joined_since"].notna().any()
+    lists.approve_list(told, list_id, by=READING["reader"], reason=WHY)
+    assert any("of those on the list have several ids, whose evidence counts together" in line for line in said)
     open_letters = {n.subject for n in all_notices(home, ["person"], **READING) if n.is_open} & both
     assert open_letters == {one}, "one person gets one letter"
     load(home, tmp_path / "parted.jsonl", joins(2, "parted"))
