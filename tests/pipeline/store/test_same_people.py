@@ -5,11 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.people_scores.exposure import away_at
+from models.people_scores.person_status import make_register
 from pipeline.events.batch import DecodedBatch
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS, UTC_TIME
 from pipeline.privacy.keys import derive_key
@@ -83,7 +86,7 @@ def tables(view: Snapshot) -> dict[str, list[tuple]]:
     return {name: read(f"SELECT * FROM {name}_snapshot ORDER BY ALL").fetchall() for name in TABLES}
 
 
-def of(rows: Sequence[Row]) -> dict[str, list[tuple]]:
+def of(rows: Sequence[Row], read: Any = None) -> dict[str, Any]:
     """Return the tables as `known` does, without a store on disk."""
     arrived = {
         f"{entity}_version": pa.Table.from_pylist(
@@ -97,7 +100,11 @@ def of(rows: Sequence[Row]) -> dict[str, list[tuple]]:
         for entity, schema in SCHEMAS.items()
     }
     with snapshot_of({**arrived, "identity": IDENTITY.empty_table()}, as_of=NOON, known_at=NOON) as view:
-        return tables(view)
+        return (read or tables)(view)
+
+
+def as_frames(view: Snapshot) -> dict[str, pd.DataFrame]:
+    return {name: view.connection.execute(f"FROM {name}_snapshot").df() for name in TABLES}
 
 
 @pytest.fixture
@@ -200,6 +207,38 @@ def test_joined_ids_are_as_one_id_all_along_in_any_order_and_parted_as_never_joi
         (kind, {**row, "version": 2, "status": "parted", "event_id": row["event_id"] + "p"}) for kind, row in joins
     ]
     assert of(data.draw(st.permutations([*everything, *parted]))) == of(told(str))
+
+
+FACTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "birth_date": st.dates(date(2007, 1, 1), date(2009, 12, 31)),
+        "deceased_at": st.just(NOON),
+        "is_treatment_consented": st.booleans(),
+        "is_treatment_engaged": st.booleans(),
+    },
+)
+PROTECTS = ["is_under_18", "is_deceased", "is_treatment_consented", "is_treatment_engaged"]
+
+
+@pytest.mark.sampled
+@settings(max_examples=sample(5, whole=200))
+@given(pairs=PAIRS, facts=st.lists(FACTS, min_size=4, max_size=4), away=st.sets(st.sampled_from(range(4))))
+def test_no_join_takes_away_what_protects_an_id(pairs: list, facts: list[dict[str, Any]], away: set[int]) -> None:
+    people = [person(who, **each) for who, each in zip(IDS, facts, strict=True)]
+    rows = [*people, *(row for n in away for row in held_by(n, IDS[n]) if row[0] == "custody")]
+    one = SamePeople.of((*two, NOON) for two in pairs).one_id
+
+    def protected(rows: list[Row]) -> dict[str, dict[str, bool]]:
+        found = of(rows, as_frames)
+        status = make_register(found["person"], pd.Timestamp(NOON))
+        is_away = status.index.isin(away_at(found["custody"], pd.Timestamp(NOON)))
+        return {str(who): each for who, each in status[PROTECTS].assign(is_away=is_away).to_dict("index").items()}
+
+    alone = protected(rows)
+    together = protected([*rows, *(pair(*two) for two in dict.fromkeys(tuple(sorted(two)) for two in pairs))])
+    for who, facts_alone in alone.items():
+        assert all(together[one(who)][name] for name, holds in facts_alone.items() if holds), (who, pairs)
 
 
 def test_who_was_erased_is_erased_under_every_id_also_one_joined_later(path: Path) -> None:
