@@ -104,7 +104,7 @@ def of(rows: Sequence[Row], read: Any = None) -> dict[str, Any]:
 
 
 def as_frames(view: Snapshot) -> dict[str, pd.DataFrame]:
-    return {name: view.connection.execute(f"FROM {name}_snapshot").df() for name in TABLES}
+    return {name: view.connection.execute(f"FROM {name}_snapshot").to_arrow_table().to_pandas() for name in TABLES}
 
 
 @pytest.fixture
