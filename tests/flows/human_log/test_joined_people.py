@@ -156,6 +156,8 @@ def test_whatever_uses_a_list_is_refused_to_whom_a_join_protects(joined: Force) 
         with pytest.raises(NoticeRefusedError, match=PROTECTED[who]):
             open_notice(home, letters[joined.person(who)], **READING)
     reviewed = Decision("reviewed", "Sgt. A. Bell", {"reason": WHY})
+    for who in ("left", "right"):
+        open_notice(home, letters[joined.person(who)], reader=reviewed.actor, purpose="review the letter")
     do(home, letters[joined.person("left")], reviewed, purpose="review the letter")
     with pytest.raises(NoticeRefusedError, match="to the same subject is live"):
         do(home, letters[joined.person("right")], reviewed, purpose="review the letter")
