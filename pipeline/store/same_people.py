@@ -14,10 +14,12 @@ from pipeline.local_time import LATEST
 class SamePeople:
     """People with several ids; the least of their pseudonyms, which are random, stands for all of them.
 
-    `one_ids` has that of each of their ids, `since` when the store learned of the last of the joins, by that one id.
+    `one_ids` has that of each of their ids; by it, `all_ids` has these, sorted, and `since` when the last of the joins
+    became known.
     """
 
     one_ids: Mapping[str, str] = field(default_factory=dict, repr=False)
+    all_ids: Mapping[str, list[str]] = field(default_factory=dict, repr=False)
     since: Mapping[str, datetime] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -35,10 +37,14 @@ class SamePeople:
         for one, other, _ in pairs:
             least, greater = sorted((root(one), root(other)))
             parent[greater] = least
+        one_ids = {person_id: root(person_id) for person_id in sorted(parent)}
+        all_ids: dict[str, list[str]] = {}
+        for person_id, one_id in one_ids.items():
+            all_ids.setdefault(one_id, []).append(person_id)
         since: dict[str, datetime] = {}
         for one, _, at in pairs:
             since[root(one)] = max(at, since.get(root(one), at))
-        return cls({person_id: root(person_id) for person_id in sorted(parent)}, since)
+        return cls(one_ids, all_ids, since)
 
     def one_id(self, person_id: str) -> str:
         """Return the id that stands for the person."""
@@ -46,12 +52,11 @@ class SamePeople:
 
     def ids(self, person_id: str) -> list[str]:
         """Return all ids of the person, sorted."""
-        return sorted(self.everyone([person_id]))
+        return self.all_ids.get(self.one_id(person_id), [person_id])
 
     def everyone(self, person_ids: Collection[str]) -> set[str]:
         """Return the ids, and all others of the same people."""
-        wanted = {self.one_id(person_id) for person_id in person_ids}
-        return {*person_ids, *(each for each, one in self.one_ids.items() if one in wanted)}
+        return {each for person_id in person_ids for each in self.ids(person_id)}
 
     def in_one(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return rows of a table of people with the one id of each in `person_id`."""

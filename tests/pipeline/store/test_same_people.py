@@ -18,7 +18,7 @@ from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS, UTC_TIME
 from pipeline.privacy.keys import derive_key
 from pipeline.store.human_events import HumanEvent
 from pipeline.store.same_people import SamePeople
-from pipeline.store.snapshot import Snapshot, open_snapshot, snapshot_of
+from pipeline.store.snapshot import Snapshot, open_snapshot, snapshot_of, touched_runs
 from pipeline.store.store import open_store
 from tests.soak import sample
 
@@ -154,6 +154,12 @@ def test_a_join_counts_from_when_it_was_known_and_a_parting_undoes_it(path: Path
     keep(path, first, [pair("p_a", "p_b")], [pair("p_b", "p_a", 2, "parted")])
     people = [{who for _, who, _ in known(path, NOON + hours * HOUR)["involvement"]} for hours in range(3)]
     assert people == [{"p_a", "p_b"}, {"p_a"}, {"p_a", "p_b"}]
+
+
+def test_a_join_affects_every_run_before_it(path: Path) -> None:
+    keep(path, [incident(1, ("p_a", "suspect"))], [pair("p_a", "p_b")])
+    clocks = pd.DataFrame({"as_of": NOON - 400 * DAY, "known_at": [NOON, NOON + HOUR]})
+    assert touched_runs(path, KEY, clocks, wait_s=0).tolist() == [True, False]
 
 
 def test_where_one_version_says_both_the_two_are_one_person() -> None:
