@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from pipeline.events.columns import TOPICS
 from pipeline.events.schema import EVENT_TYPES, Event
 
 FOLDER = Path(__file__).parents[2] / "docs" / "events"
@@ -34,8 +33,9 @@ def schema_texts() -> dict[str, str]:
 
 
 def _file_name(event_type: type[Event]) -> str:
-    is_main = TOPICS[event_type.topic] == event_type.entity
-    return event_type.topic if is_main else event_type.entity
+    """Return the topic's name for the first kind of event on it, the entity's for another."""
+    first = next(each for each in EVENT_TYPES if each.topic == event_type.topic)
+    return event_type.topic if first is event_type else event_type.entity
 
 
 def write_schemas(folder: Path) -> list[Path]:
