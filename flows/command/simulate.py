@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--without-markets", is_flag=True, help="Simulate a town without street drug markets.")
 @pass_any_home
 def command(home: "Home", folder: Path, seed: int, days: int, end: date, without_markets: bool) -> None:
-    """Write a simulated town into FOLDER: events of all seven kinds, areas, points of interest, its configuration.
+    """Write a simulated town into FOLDER: events of all six kinds, areas, points of interest, its configuration.
 
     The simulated ground truth goes into FOLDER/truth, which no scoring code reads.
 

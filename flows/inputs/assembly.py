@@ -23,6 +23,7 @@ from models.places.axes import codebook_axes
 from pipeline.database import named_queries
 from pipeline.events.codebook import read_codebook
 from pipeline.reference_table import Column, TableFile
+from pipeline.store.same_people import SamePeople, same_people_in
 from pipeline.wording.area_names import area_label
 
 SQL = Path(__file__).parents[1] / "sql"
@@ -355,6 +356,7 @@ class PeopleFrames:
     custody: pd.DataFrame = field(repr=False)
     warrants: pd.DataFrame = field(repr=False)
     actions: pd.DataFrame = field(repr=False)
+    same: SamePeople = field(default_factory=SamePeople, repr=False)
 
 
 def people_frames(
@@ -365,13 +367,11 @@ def people_frames(
     connection.register("flagrant_cell", cells)
     events = query(connection, "person_events", **local_clock(as_of, settings))
     connection.unregister("flagrant_cell")
-    return PeopleFrames(
-        events,
-        *(
-            connection.table(f"{name}_snapshot").order("ALL").to_arrow_table().to_pandas()
-            for name in ("person", "custody", "warrant", "action")
-        ),
+    persons, custody, warrants, actions = (
+        connection.table(f"{name}_snapshot").order("ALL").to_arrow_table().to_pandas()
+        for name in ("person", "custody", "warrant", "action")
     )
+    return PeopleFrames(events, persons, custody, warrants, actions, same_people_in(connection))
 
 
 def read_run_codebook(settings: Settings, as_of: datetime) -> pd.DataFrame:

@@ -69,7 +69,6 @@ from models.places.quality_checks import check_forecasts, check_ranking
 from models.statistics.rank_draws import total_ranks
 from pipeline.publication.publish import runs
 from pipeline.publication.tables import RUN_COLUMNS, read_tables
-from pipeline.store.same_people import SamePeople
 
 PEOPLE_TABLES = (
     "warrant_queue",
@@ -146,8 +145,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         found = call(find_street_markets, frames.market_reports, geography, settings)
         markets = shown_markets(found, geography, hidden)
         persons = call(people_frames, snapshot.connection, flagrant_cells(found), as_of, settings)
-        same = snapshot.same_people
-        people = call(assess_everybody, persons, codebook, as_of, settings, previous, same)
+        people = call(assess_everybody, persons, codebook, as_of, settings, previous)
         plan_inputs = call(plan_frames, snapshot.connection, found, geography, as_of, settings, hidden)
         displacement = call(
             where_harm_went, snapshot.connection, plan_inputs.operations, geography, as_of, settings, hidden
@@ -241,7 +239,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
     }
     # Nothing is announced of further sets.
     places["area_set_ranking"] = places["area_set_ranking"].assign(**dict.fromkeys(ANNOUNCED))
-    lists = joined_people({name: getattr(people, name) for name in PEOPLE_TABLES}, same, previous)
+    lists = joined_people({name: getattr(people, name) for name in PEOPLE_TABLES}, persons.same, previous)
     return Products(
         published={**places, "place_change": changes},
         restricted={
@@ -405,17 +403,11 @@ def people_of_run(home: Home, run: pd.Series) -> PeopleLists:
         place_incidents(snapshot.connection, geography, codebook, as_of, settings)
         markets = find_street_markets(market_reports(snapshot.connection, settings), geography, settings)
         persons = people_frames(snapshot.connection, flagrant_cells(markets), as_of, settings)
-        same = snapshot.same_people
-    return assess_everybody(persons, codebook, as_of, settings, previous, same)
+    return assess_everybody(persons, codebook, as_of, settings, previous)
 
 
 def assess_everybody(
-    frames: PeopleFrames,
-    codebook: pd.DataFrame,
-    as_of: datetime,
-    settings: Settings,
-    previous: Previous | None,
-    same: SamePeople,
+    frames: PeopleFrames, codebook: pd.DataFrame, as_of: datetime, settings: Settings, previous: Previous | None
 ) -> PeopleLists:
     """Return the lists of people; of those with several ids the run before is read as of one person."""
     before = PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term) if previous else None
@@ -429,7 +421,7 @@ def assess_everybody(
         as_of=local_zone_clock(as_of, settings),
         config=settings.people,
         seed=settings.seed,
-        previous=before.in_one(same.one_ids) if before else None,
+        previous=before.in_one(frames.same.one_ids) if before else None,
     )
 
 

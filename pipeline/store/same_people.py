@@ -66,4 +66,9 @@ class SamePeople:
 def same_people_at(connection: Connection, known_at: datetime = LATEST) -> SamePeople:
     """Return the people with several ids as the attached `store` knew them; makes `same_person_snapshot`."""
     connection.execute(query("snapshot/same_person_snapshot"), {"known_at": known_at})
+    return same_people_in(connection)
+
+
+def same_people_in(connection: Connection) -> SamePeople:
+    """Return the people with several ids of a snapshot, by its connection."""
     return SamePeople.of(connection.execute(query("store/same_people#joined")).fetchall())

@@ -48,14 +48,11 @@ class Snapshot:
     Tables: `<entity>_snapshot`, `involvement_snapshot`, `batch_snapshot`, `dead_letter_snapshot`. Columns are those of
     `pipeline.events.columns` without envelope and involvements, plus event_time. The snapshot does not lock the store,
     which may be written meanwhile. The order of rows has no meaning. Ids that are one person are one id in every
-    table: that of `same_people`.
+    table, as `same_people_in` says.
     """
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, as_of: datetime, known_at: datetime, same_people: SamePeople
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, as_of: datetime, known_at: datetime) -> None:
         self.connection = connection
-        self.same_people = same_people
         self.as_of = as_of
         self.known_at = known_at
 
@@ -115,11 +112,11 @@ def open_snapshot(
     connection = _read(path, key, wait_s, progress)
     try:
         resolved = known_at or _known_until(connection)
-        same = _copy(connection, _TABLES, as_of=as_of, known_at=resolved, since=since)
+        _copy(connection, _TABLES, as_of=as_of, known_at=resolved, since=since)
     except BaseException:
         connection.close()
         raise
-    return Snapshot(connection, as_of, resolved, same)
+    return Snapshot(connection, as_of, resolved)
 
 
 def snapshot_of(
@@ -150,11 +147,11 @@ def snapshot_of(
             connection.execute(f"CREATE TABLE store.{name_sql(name)} AS SELECT * FROM incoming")  # noqa: S608
             connection.unregister("incoming")
         of_people = {name: clocks for name, clocks in _TABLES.items() if name not in _OF_NO_PERSON}
-        same = _copy(connection, of_people, joined_at, as_of=as_of, known_at=known_at, since=since)
+        _copy(connection, of_people, joined_at, as_of=as_of, known_at=known_at, since=since)
     except BaseException:
         connection.close()
         raise
-    return Snapshot(connection, as_of, known_at, same)
+    return Snapshot(connection, as_of, known_at)
 
 
 def resolve_known_at(
@@ -215,8 +212,8 @@ def _copy(
     tables: Mapping[str, tuple[str, ...]],
     joined_at: datetime | None = None,
     **clocks: datetime,
-) -> SamePeople:
-    """Make the tables of a snapshot from the attached `store`, detach it, and return whose ids were put into one."""
+) -> None:
+    """Make the tables of a snapshot from the attached `store`, and detach it."""
     for name, names in tables.items():
         connection.execute(query(f"snapshot/{name}"), {clock: clocks[clock] for clock in names})
     with _one_person(connection, same_people_at(connection)):  # who is erased is erased at every clock
@@ -227,7 +224,6 @@ def _copy(
             connection.execute(query("snapshot/one_person"))
     _redact_actions(connection)
     connection.execute("DETACH store; DROP TABLE superseded_incident")
-    return same
 
 
 @contextmanager

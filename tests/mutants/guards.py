@@ -34,6 +34,58 @@ def in_package(name: str) -> str:
 
 GUARDS = (
     Guard(
+        "pipeline/store/snapshot",
+        "two ids of one person are one",
+        """    if same.one_ids:
+        with _one_person(connection, same):
+            connection.execute(query("snapshot/one_person"))
+""",
+        "",
+        "pipeline/store/test_same_people.py::test_joined_ids_are_one_person_in_every_table",
+    ),
+    Guard(
+        "pipeline/sql/snapshot/one_person.sql",
+        "of two ids the younger age holds",
+        "make_date(birth_year, 12, 31)) DESC NULLS LAST",
+        "make_date(birth_year, 12, 31)) ASC NULLS LAST",
+        "pipeline/store/test_same_people.py::test_of_two_ids_the_protecting_fact_of_either_holds",
+    ),
+    Guard(
+        "pipeline/sql/snapshot/one_person.sql",
+        "of two ids the death of either holds",
+        "        min(deceased_at) OVER same_person AS deceased_at,\n",
+        "",
+        "pipeline/store/test_same_people.py::test_of_two_ids_the_protecting_fact_of_either_holds",
+    ),
+    Guard(
+        "pipeline/sql/snapshot/one_person.sql",
+        "of two ids the treatment of either holds",
+        "        bool_or(is_treatment_engaged) OVER same_person AS is_treatment_engaged\n",
+        "        is_treatment_engaged AS is_treatment_engaged\n",
+        "pipeline/store/test_same_people.py::test_of_two_ids_the_protecting_fact_of_either_holds",
+    ),
+    Guard(
+        "pipeline/sql/snapshot/without_erased.sql",
+        "an erasure is of every id",
+        "WHERE one_id IN (SELECT one_id FROM one_person SEMI JOIN buried USING (person_id))",
+        "WHERE false",
+        "pipeline/store/test_same_people.py::test_who_was_erased_is_erased_under_every_id_also_one_joined_later",
+    ),
+    Guard(
+        "flows/human_log/listed_now",
+        "a join keeps nobody on a list",
+        'why = why.where(why.ne(""), asked(then))',
+        "pass",
+        "flows/human_log/test_joined_people.py::test_a_join_takes_off_at_once_whom_either_id_protects_and_a_parting_undoes_it",
+    ),
+    Guard(
+        "flows/human_log/list_events",
+        "an exception is for every id",
+        "for each in ledger.same.ids(person_id)",
+        "for each in [person_id]",
+        "flows/human_log/test_joined_people.py::test_an_exception_made_under_one_id_holds_for_the_other",
+    ),
+    Guard(
         "people_lists/lists",
         "nobody is sent over what is no offence",
         'is_offence=~offence["category"].isin(NO_OFFENCE).to_numpy()',
@@ -892,57 +944,5 @@ GUARDS = (
         ".where(is_scored)",
         "",
         "people_lists/test_still_listed.py::test_a_seller_of_whom_no_harm_is_left_is_off_whatever_chance_the_run_published",
-    ),
-    Guard(
-        "pipeline/store/snapshot",
-        "two ids of one person are one",
-        """    if same.one_ids:
-        with _one_person(connection, same):
-            connection.execute(query("snapshot/one_person"))
-""",
-        "",
-        "pipeline/store/test_same_people.py::test_joined_ids_are_one_person_in_every_table",
-    ),
-    Guard(
-        "pipeline/sql/snapshot/one_person.sql",
-        "of two ids the younger age holds",
-        "make_date(birth_year, 12, 31)) DESC NULLS LAST",
-        "make_date(birth_year, 12, 31)) ASC NULLS LAST",
-        "pipeline/store/test_same_people.py::test_of_two_ids_the_protecting_fact_of_either_holds",
-    ),
-    Guard(
-        "pipeline/sql/snapshot/one_person.sql",
-        "of two ids the death of either holds",
-        "        min(deceased_at) OVER same_person AS deceased_at,\n",
-        "",
-        "pipeline/store/test_same_people.py::test_of_two_ids_the_protecting_fact_of_either_holds",
-    ),
-    Guard(
-        "pipeline/sql/snapshot/one_person.sql",
-        "of two ids the treatment of either holds",
-        "        bool_or(is_treatment_engaged) OVER same_person AS is_treatment_engaged\n",
-        "        is_treatment_engaged AS is_treatment_engaged\n",
-        "pipeline/store/test_same_people.py::test_of_two_ids_the_protecting_fact_of_either_holds",
-    ),
-    Guard(
-        "pipeline/sql/snapshot/without_erased.sql",
-        "an erasure is of every id",
-        "WHERE one_id IN (SELECT one_id FROM one_person SEMI JOIN buried USING (person_id))",
-        "WHERE false",
-        "pipeline/store/test_same_people.py::test_who_was_erased_is_erased_under_every_id_also_one_joined_later",
-    ),
-    Guard(
-        "flows/human_log/listed_now",
-        "a join keeps nobody on a list",
-        'why = why.where(why.ne(""), asked(then))',
-        "pass",
-        "flows/human_log/test_joined_people.py::test_a_join_takes_off_at_once_whom_either_id_protects_and_a_parting_undoes_it",
-    ),
-    Guard(
-        "flows/human_log/list_events",
-        "an exception is for every id",
-        "for each in ledger.same.ids(person_id)",
-        "for each in [person_id]",
-        "flows/human_log/test_joined_people.py::test_an_exception_made_under_one_id_holds_for_the_other",
     ),
 )
