@@ -30,6 +30,7 @@ from models.places.markets import MarketsConfig
 from models.places.quality_checks import QualityConfig
 from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
+from pipeline.given_yaml import read_given_yaml
 from pipeline.map_link import check_map_link
 from pipeline.messages.partners import Partner
 from pipeline.privacy.short_ids import SOURCE_IDS
@@ -444,25 +445,14 @@ def _yaml_or_text(text: str) -> Any:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)  # in Python it takes ten times as long
+        content = read_given_yaml(path)
     except OSError as error:
         raise SettingsError(f"configuration {path}: {error.strerror}; give an existing file with --config") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"configuration {path}: not readable as YAML{yaml_problem(error)}") from None
+    except ValueError as error:
+        raise SettingsError(f"configuration {path}: not readable as YAML: {error}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"configuration {path}: expected sections such as `force:`, found {type(content).__name__}")
     return content
-
-
-def yaml_problem(error: Exception) -> str:
-    """Return the place and kind of a YAML error, without any text of the file, which may hold passwords."""
-    if isinstance(error, OSError):
-        return f": {error.strerror}"
-    mark = getattr(error, "problem_mark", None)
-    if mark is None:
-        return ": not UTF-8 text" if isinstance(error, UnicodeDecodeError) else ""
-    problem = re.split("['\"]", getattr(error, "problem", None) or "")[0].strip()  # quoted text comes from the file
-    return f": line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
