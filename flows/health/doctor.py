@@ -100,10 +100,11 @@ def _folder(home: Home) -> tuple[State, str]:
 
 def _store(home: Home) -> tuple[StoreHealth | None, Finding]:
     """Return the health of the store, if it opens, and a finding; a store held by a writer is not checked."""
-    if not home.store.exists():
-        detail = f"{home.store} is missing: create it with `harmspot --home {home.path} init`"
-        return None, Finding("store", "fault", detail)
     try:
+        home.refuse_lost_store()
+        if not home.store.exists():
+            detail = f"{home.store} is missing: create it with `harmspot --home {home.path} init`"
+            return None, Finding("store", "fault", detail)
         with open_store(home.store, home.key, wait_s=STORE_WAIT_S, progress=home.progress) as store:
             return store.health(), Finding("store", "ok", "opens with the key")
     except StoreBusyError as error:
@@ -148,6 +149,7 @@ def _published_rows(home: Home) -> tuple[State, str]:
     """Compare every table of every kept run with what was published, and look for the log of another writer."""
     if not home.published.exists():
         return "ok", "nothing is published yet"
+    home.refuse_foreign_publication()
     if changed := changed_tables(home.path, home.key):
         return "fault", (
             f"{len(changed)} tables are not what was published, first {changed[0]}: something else wrote to the file, "
