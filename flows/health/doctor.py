@@ -173,6 +173,11 @@ def _published_rows(home: Home) -> tuple[State, str]:
 def _access_log(home: Home) -> tuple[State, str]:
     if problems := check_log(home):
         return "fault", problems[0]
+    if left := home.access_log.unfinished_bytes():
+        return "warning", (
+            f"{left} bytes at the end of {home.access_log.path} are a part of an entry, as a power cut leaves: nothing "
+            f"was shown for it, and the next entry sets it aside in {home.access_log.path.name}.unfinished-…"
+        )
     if back := home.access_log.back_in_time():
         return "warning", back[0]
     return "ok", "the chain is intact"
