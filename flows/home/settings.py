@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -422,6 +422,7 @@ def load_settings(config_file: Path | None = None, environment: Mapping[str, str
         chosen = checked_keys(Settings, _read_yaml(config_file), config_file.resolve().parent, str(config_file))
         values = _merged(values, chosen)
     for name, text in sorted(environment.items()):
+        _refuse_single_underscore(name)
         if name.startswith(ENVIRONMENT_PREFIX):
             override = _nested(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), _yaml_or_text(text))
             values = _merged(values, checked_keys(Settings, override, Path.cwd(), f"environment variable {name}"))
@@ -433,6 +434,20 @@ def load_settings(config_file: Path | None = None, environment: Mapping[str, str
     except (TypeError, ValueError) as error:
         raise SettingsError(f"configuration: {error}") from error
     return settings
+
+
+def _refuse_single_underscore(name: str) -> None:
+    """Raise SettingsError if a variable looks like a setting and is none, as HARMSPOT_FORCE_NAME does."""
+    words = name.removeprefix("HARMSPOT_").lower().split("_")
+    sections = {item.name for item in fields(Settings)}
+    section = next((found for n in range(len(words), 0, -1) if (found := "_".join(words[:n])) in sections), None)
+    if name.startswith("HARMSPOT_") and section:
+        parts = [section, "_".join(words)[len(section) + 1 :]]
+        meant = "__".join(filter(None, parts)).upper()
+        raise SettingsError(
+            f"environment variable {name} sets nothing; two underscores stand before each part of a setting, such as "
+            f"{ENVIRONMENT_PREFIX}{meant}"
+        )
 
 
 def _yaml_or_text(text: str) -> Any:
