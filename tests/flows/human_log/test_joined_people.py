@@ -248,6 +248,8 @@ def test_the_next_run_has_one_person_says_so_and_a_parting_gives_two(joined: For
     assert any("of those on the list have several ids, whose evidence counts together" in line for line in said)
     open_letters = {n.subject for n in all_notices(home, ["person"], **READING) if n.is_open} & both
     assert open_letters == {one}, "one person gets one letter"
+    lines = person_lines(read_person(home, "P-right", None, **READING), home.settings.force.zone)
+    assert "Several of the force's ids have been taken for this person since 2026-01-01." in lines
     load(home, tmp_path / "parted.jsonl", joins(2, "parted"))
     later = replace(home, clock=LATER + 2 * SINCE_RUN)
     again = daily_run(later, DAY + 2 * SINCE_RUN)
