@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from models.people_scores.exposure import away_at
 from models.people_scores.person_status import make_register
+from pipeline.database import query
 from pipeline.events.batch import DecodedBatch
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS, UTC_TIME
 from pipeline.privacy.keys import derive_key
@@ -125,6 +126,20 @@ def test_joined_ids_are_one_person_in_every_table() -> None:
         assert "p_b" not in str(found[name]) and "p_a" in str(found[name][0]) and "p_a" in str(found[name][1])
     [(who, _, born, *_)] = found["person"]
     assert (who, born) == ("p_a", date(1990, 5, 5))
+
+
+@pytest.mark.parametrize("name", ["one_person", "without_erased"])
+def test_no_table_of_a_snapshot_that_names_people_is_left_out(name: str) -> None:
+    found = of([], lambda view: view.connection.execute(_NAMING_PEOPLE).fetchall())
+    assert {f"{table}_snapshot" for table in TABLES} <= {table for (table,) in found}
+    assert [table for (table,) in found if table not in query(f"snapshot/{name}")] == []
+
+
+_NAMING_PEOPLE = """
+SELECT DISTINCT table_name FROM duckdb_columns()
+WHERE column_name LIKE '%person_id' AND table_name LIKE '%snapshot' AND table_name <> 'same_person_snapshot'
+ORDER BY table_name
+"""
 
 
 @pytest.mark.parametrize(
