@@ -54,17 +54,18 @@ def people_figures(people: pd.DataFrame, group: pd.Series, lists: Sequence[str],
     Returns
     -------
     pd.DataFrame
-        As `compare`, without findings: figures as in `lists`, then false_listing and calibration.
+        As `compare`, without findings: figures as in `lists`, then false_listing and calibration; those that are of
+        nobody are left out.
     """
     stated = group.fillna(NOT_STATED).astype(str)
     foretold = people["expected"].gt(0)
     measured = {name: (people["is_at_risk"], people[name]) for name in lists}
     measured["false_listing"] = (people["was_listed"], people["is_false"])
     measured["calibration"] = (people["expected"].where(foretold, 0.0), people["observed"].where(foretold, 0.0))
-    return pd.concat(
-        [_of_people(figure, stated, base, part, draws) for figure, (base, part) in measured.items()],
-        ignore_index=True,
-    )
+    figures = [
+        _of_people(figure, stated, base, part, draws) for figure, (base, part) in measured.items() if base.gt(0).any()
+    ]
+    return pd.concat(figures, ignore_index=True) if figures else pd.DataFrame()
 
 
 def people_shares(people: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
