@@ -356,7 +356,7 @@ def test_nothing_names_a_registry_or_a_machine() -> None:
 # What reads people, or their ids, and where: whatever shows or uses the rows has asked `listed_now.why_off` of them
 # (`list_rows.ask_list`, `notice_decisions.standing_notices`), and only these read them without it.
 READS_OF_PEOPLE = {
-    *("read_people", "read_restricted", "read_for_rules", "published_list", "people_of_run"),
+    *("read_people", "read_restricted", "read_for_rules", "published_list", "people_of_run", "people_at"),
     *("resolve_pseudonym", "resolve_pseudonyms", "all_notices", "find_notice", "open_snapshot", "open_home_snapshot"),
     "rows_of_person",
 }
@@ -376,6 +376,7 @@ UNASKED = {
     "flows.decisions.list_exports.export_list": "ids of rows that were asked about",
     "flows.decisions.list_exports._usable_rows": "ends of the tiers of rows that were asked about",
     "flows.outputs.explain._decision": "of a person on no list, whom no gate and no hold keeps off now",
+    "flows.disclosure.fairness._people": "counts by group of ten and more; nobody is shown",
     "flows.disclosure.subject.subject_access": "all that was held and published of one person, for that person",
     # Acts that only protect.
     "flows.decisions.lists._rows": "to revoke a list, or to take somebody off",
@@ -394,6 +395,7 @@ UNASKED = {
     "flows.inputs.previous_run.read_previous": "a run reads its predecessor",
     "flows.run.prioritise.prioritise": "a run",
     "flows.run.prioritise.people_of_run": "a run, recomputed",
+    "flows.run.prioritise.people_at": "a run, recomputed",
     "pipeline.publication.publish.list_valid_to": "a date",
     # Of places.
     "flows.outputs.explain_places.open_run": "incidents and cells",

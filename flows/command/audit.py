@@ -119,15 +119,14 @@ def _write_fairness(
     reader: str | None,
     purpose: str | None,
 ) -> date:
-    from flows.disclosure.fairness import RESAMPLES, GivenFiles, write_fairness_page
+    from flows.disclosure.fairness import GivenFiles, write_fairness_page
 
     files = GivenFiles(given["--groups"], given["--census"])
     if given["--records"] and given["--mapping"]:
-        from flows.evaluation.people_validation import evaluate_records
+        from flows.evaluation.people_validation import forecasts_of_records
 
-        seed = home.settings.seed
-        trial = evaluate_records(given["--records"], given["--mapping"], flagged_shares=(), resamples=RESAMPLES, seed=seed)
-        files = replace(files, records=trial.tables()["groups"], about_records=trial.mapping.about)
+        about, forecasts = forecasts_of_records(given["--records"], given["--mapping"], seed=home.settings.seed)
+        files = replace(files, records=forecasts, about_records=about)
     return write_fairness_page(home, run_id, files, out, reader=reader, purpose=purpose)
 
 

@@ -19,7 +19,15 @@ from flows.human_log.ledger import read_ledger
 from flows.human_log.list_rows import published_list
 from flows.inputs.assembly import read_map, shares_in
 from flows.run.prioritise import people_at
-from models.outcomes.fairness import Resampling, burden, people_figures, people_shares, with_findings
+from models.outcomes.fairness import (
+    Resampling,
+    burden,
+    forecast_figures,
+    people_figures,
+    people_shares,
+    with_findings,
+)
+from models.outcomes.small_groups import LEAST
 from models.people_scores.evidence import OFFENDER_ROLES
 from models.people_scores.exposure import liberty_days
 from models.people_scores.person_status import make_register
@@ -32,7 +40,7 @@ LISTS = ("person_tier", "dealer_ranking", "warrant_queue", "referral")
 AT_RISK = ("passed", "treatment_information")  # gates behind which something is held against an adult
 AFTER_DAYS = 365
 RESAMPLES = 1000
-HOURS = {"hours_today": "today_hours", "hours_proposed": "proposed_hours", "hours_visits": "visit_hours"}
+HOURS = {"hours_today": "today_hours", "hours_proposed": "proposed_hours", "visit_minutes": "visit_minutes"}
 
 Notes = list[tuple[str, dict[str, object]]]  # what the data cannot say: messages and their fields
 
@@ -59,23 +67,36 @@ NO_CENSUS = message(
     "Nothing is said of groups of residents: no census shares were given (--census, or force.equity_shares)."
 )
 NO_RESIDENTS = message("Residents of {count} of {all} areas are not known or none; the burden leaves those areas out.")
-NO_SHARES = message("The groups of {residents} residents are not known: {count} of {all} areas have no census shares.")
+NO_SHARES = message(
+    "The groups of {residents} residents are not known: {count} of {all} areas lack the census share of a group."
+)
+OTHERS = message("{residents} of {all} residents are in none of the groups that the census shares name.")
 ASSUMED = message("Officer hours of {count} of {all} areas are assumed and not reported: their burden is an assumption.")
 WITHOUT_GROUP = message("{grouping}: the group of {count} of {all} people at risk is not stated.")
 FEW_WITHOUT = message("{grouping}: the group of some people at risk is not stated; how many is withheld.")
 NOT_ON_RECORD = message("{count} of {all} people in the file of groups are not among the people at risk or victims.")
-YOUNG = message("False listings and calibration are not measured: a year before the run nobody could be scored.")
-WITHHELD = message("{count} of {all} figures about people are withheld: they are about fewer than ten, or would tell.")
+YOUNG_RECORD = message(
+    "A year before the run the record was {days} days old, and the rates then are of {window} days: expected incidents "
+    "are too few, for all groups alike. Compare groups with everybody, not with 1."
+)
+UNSCORED = message("False listings and calibration are not measured: a year before the run nobody could be scored.")
+WITHHELD = message(
+    "{count} of {all} figures are withheld: they are about fewer than ten people, or would tell of them. Wider groups "
+    "show more."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class GivenFiles:
-    """Files of the audit: groups of people, census shares of areas, and validation by groups of other records."""
+    """What is given to the audit: groups of people, census shares of areas, forecasts on records of other people.
+
+    `records` by outcome: forecast, came, and a column for each grouping.
+    """
 
     groups: Path | None = None
     census: Path | None = None
-    records: pd.DataFrame | None = field(default=None, repr=False)  # groups of `evaluate people`
-    about_records: str | None = None
+    records: Mapping[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    about_records: str = ""
 
 
 def write_fairness_page(
@@ -119,12 +140,13 @@ def write_fairness_page(
         require_purpose(reader, purpose)
         home.log_access("fairness_audit", {"run_id": str(run["run_id"])}, reader=reader, purpose=purpose)
         groups = read_groups(home, given.groups)
-        people = _people(home, run, reader=reader, purpose=purpose)
+        people = _people(home, run, notes, reader=reader, purpose=purpose)
         for name in groups:
             group = groups[name].reindex(people.index)
             shares[str(name)] = people_shares(people, group)
             parts.append(people_figures(people, group, LISTS, draws).assign(grouping=name))
         notes += _notes_on_people(people, groups, shares)
+    parts += _on_records(given.records, draws)
     figures = with_findings(pd.concat(parts, ignore_index=True)) if parts else pd.DataFrame()
     notes += _notes_on_figures(figures)
     page = FairnessPage(
@@ -133,7 +155,6 @@ def write_fairness_page(
         shares=shares,
         figures=figures,
         fifths=_fifths(areas),
-        records=given.records,
         about_records=given.about_records,
         notes=notes,
     )
@@ -142,12 +163,12 @@ def write_fairness_page(
 
 
 def _areas(places: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the areas of a run with residents, public reports, and hours per day: today, proposed, of visits."""
+    """Return the areas of a run with residents, public reports, hours per day today and proposed, and minutes of visits."""
     ranking = places["area_ranking"][["area_id", "residents", "public_count", "is_staffing_assumed"]]
     hours = places["officer_allocation"][["area_id", "today_hours", "proposed_hours"]]
-    visits = places["visit_plan"].groupby("area_id")["minutes"].sum() / 60
+    visits = places["visit_plan"].groupby("area_id")["minutes"].sum()
     table = ranking.merge(hours, on="area_id").sort_values("area_id", ignore_index=True)
-    return table.assign(visit_hours=table["area_id"].map(visits).fillna(0.0))
+    return table.assign(visit_minutes=table["area_id"].map(visits).fillna(0.0))
 
 
 def _burden(
@@ -162,11 +183,27 @@ def _burden(
         notes.append((NO_CENSUS, {}))
         return []
     shares = shares_in(census, read_map(home.settings).areas)
-    lacking = ~areas["area_id"].isin(shares["area_id"]) & ~unknown
+    with_each = shares.groupby("area_id").size().eq(shares["group"].nunique())
+    lacking = ~areas["area_id"].isin(with_each.index[with_each]) & ~unknown
     if lacking.any():
         residents = int(areas.loc[lacking, "residents"].sum())
         notes.append((NO_SHARES, {"residents": residents, "count": int(lacking.sum()), "all": len(areas)}))
-    return [] if unknown.all() else [burden(areas, shares, HOURS, draws).assign(grouping="")]
+    if (lacking | unknown).all():
+        return []
+    figures = burden(areas, shares, HOURS, draws)
+    *of_groups, everybody = figures.loc[figures["figure"].eq(next(iter(HOURS))), "people"]
+    if sum(of_groups) < 0.995 * everybody:
+        notes.append((OTHERS, {"residents": everybody - sum(of_groups), "all": everybody}))
+    return [figures.assign(grouping="")]
+
+
+def _on_records(records: Mapping[str, pd.DataFrame], draws: Resampling) -> list[pd.DataFrame]:
+    """Return the figures of forecasts on records of other people, by outcome and grouping."""
+    return [
+        forecast_figures(rows["forecast"], rows["came"], rows[name], draws).assign(grouping=f"{outcome}: {name}")
+        for outcome, rows in records.items()
+        for name in rows.columns.difference(["forecast", "came"], sort=False)
+    ]
 
 
 def _fifths(areas: pd.DataFrame) -> pd.DataFrame:
@@ -179,7 +216,7 @@ def _fifths(areas: pd.DataFrame) -> pd.DataFrame:
     return table.rename_axis("fifth").reset_index()
 
 
-def _people(home: Home, run: pd.Series, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
+def _people(home: Home, run: pd.Series, notes: Notes, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
     """Return the people at risk and victims of a run, by pseudonym, as `people_figures` and `people_shares` take them.
 
     Lists are those that the run published, less people whom somebody excepted or who were erased.
@@ -187,8 +224,12 @@ def _people(home: Home, run: pd.Series, *, reader: str | None, purpose: str | No
     ledger, geography = read_ledger(home), read_map(home.settings)
     as_of, known_at = run["as_of"].to_pydatetime(), run["known_at"].to_pydatetime()
     frames, now = people_at(home, as_of, known_at, geography)
-    then = people_at(home, home.midnight(home.day_of(as_of) - timedelta(days=AFTER_DAYS)), known_at, geography)[1]
-    recent = frames.events[frames.events["age_days"] < home.settings.people.window_days]
+    year_ago, window_days = home.midnight(home.day_of(as_of) - timedelta(days=AFTER_DAYS)), home.settings.people.window_days
+    frames_then, then = people_at(home, year_ago, known_at, geography)
+    record_days = frames_then.events["age_days"].max()
+    if record_days < window_days - 1 and not then.decisions["events_per_day"].isna().all():
+        notes.append((YOUNG_RECORD, {"days": int(record_days), "window": window_days}))
+    recent = frames.events[frames.events["age_days"] < window_days]
     public = recent[recent["discovery"].eq("public")]
     listed: dict[str, Any] = {
         name: set(published_list(home, ledger, name, run["run_id"], reader=reader, purpose=purpose)["person_id"])
@@ -228,9 +269,9 @@ def _notes_on_people(people: pd.DataFrame, groups: pd.DataFrame, shares: Mapping
     """Return what the groups and the records of people cannot say."""
     notes: Notes = [(RECORDED, {}), (AS_IF, {}), (NOT_CAUGHT, {}), (TWO_PAGES, {})]
     if not people["expected"].gt(0).any():
-        notes = [(RECORDED, {}), (YOUNG, {}), (TWO_PAGES, {})]
+        notes = [(RECORDED, {}), (UNSCORED, {}), (TWO_PAGES, {})]
     strangers = int((~groups.index.isin(people.index)).sum())
-    if strangers:
+    if LEAST <= strangers <= len(groups) - LEAST:
         notes.append((NOT_ON_RECORD, {"count": strangers, "all": len(groups)}))
     for name, table in shares.items():
         at_risk = table.set_index("group")["at_risk"]

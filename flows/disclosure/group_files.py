@@ -47,6 +47,6 @@ def read_groups(home: Home, path: Path) -> pd.DataFrame:
                 f"groups of people {path}, grouping {number}: {found} groups, expected {MOST_GROUPS} at most; give "
                 "wider groups, and leave out columns that are no grouping"
             )
-    names = [*groups, *pd.unique(groups.to_numpy().ravel())]
-    home.refuse_mentions({f"name {number} in {path.name}": name for number, name in enumerate(names) if name})
+    names = [*groups, *sorted({each for name in groups for each in groups[name].dropna()})]
+    home.refuse_mentions({f"name {number} in {path.name}": name for number, name in enumerate(names, start=1)})
     return groups

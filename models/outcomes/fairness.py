@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom, norm
+from scipy.stats import binom, norm, t
 
 from models.arrays import Bools, Floats, Ints
 from models.outcomes.small_groups import LEAST, has_small_sum, withheld
@@ -68,6 +68,23 @@ def people_figures(people: pd.DataFrame, group: pd.Series, lists: Sequence[str],
     return pd.concat(figures, ignore_index=True) if figures else pd.DataFrame()
 
 
+def forecast_figures(forecast: pd.Series, came: pd.Series, group: pd.Series, draws: Resampling) -> pd.DataFrame:
+    """Return figure `forecast` of one grouping: people foretold to have an outcome, and those who had it.
+
+    Parameters
+    ----------
+    forecast : pd.Series
+        Probability of the outcome, one per person.
+    came : pd.Series
+        1 if the outcome came, else 0, on the same index.
+    group : pd.Series
+        As of `people_figures`.
+    draws : Resampling
+        Of people.
+    """
+    return _of_people("forecast", group.fillna(NOT_STATED).astype(str), forecast, came, draws)
+
+
 def people_shares(people: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
     """Return people at risk, publicly reported suspects among them, and victims by group; withheld ones are missing.
 
@@ -101,14 +118,15 @@ def people_shares(people: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
 
 
 def burden(areas: pd.DataFrame, shares: pd.DataFrame, hours: Mapping[str, str], draws: Resampling) -> pd.DataFrame:
-    """Return officer hours per resident of each group, beside all residents of the areas whose shares are known.
+    """Return hours of officers per resident of each group, beside all residents of the areas whose shares are known.
 
     Parameters
     ----------
     areas : pd.DataFrame
-        area_id, residents (missing where unknown), and the columns that `hours` names, in hours per day.
+        area_id, residents (missing where unknown), and the columns that `hours` names, per day.
     shares : pd.DataFrame
-        area_id, group, share of the residents, 0 to 1; groups may overlap.
+        area_id, group, share of the residents, 0 to 1; groups may overlap. An area without a share of each group
+        counts for nothing.
     hours : mapping of str to str
         Figure → column of areas.
     draws : Resampling
@@ -119,7 +137,7 @@ def burden(areas: pd.DataFrame, shares: pd.DataFrame, hours: Mapping[str, str], 
     pd.DataFrame
         As `compare`, without findings. The hours of an area fall on its residents alike.
     """
-    wide = shares.pivot(index="area_id", columns="group", values="share").fillna(0.0).sort_index(axis=1)
+    wide = shares.pivot(index="area_id", columns="group", values="share").dropna().sort_index(axis=1)
     known = areas[areas["residents"].gt(0)].set_index("area_id").sort_index()
     known = known[known.index.isin(wide.index)]
     parts = wide.reindex(known.index).assign(**{EVERYBODY: 1.0})
@@ -169,10 +187,11 @@ def compare(
     no_base = withheld(of_base[:, None])
     hidden = withheld(people, no_base)
     is_told = ~hidden & (len(base) >= LEAST_UNITS)
-    error = np.where(is_told, [_spread(each) for each in log[1:].T], np.nan)
+    few = np.sqrt(len(base) / max(len(base) - 1, 1))  # a resample of few units varies less than they do
+    error = np.where(is_told, [few * _spread(each) for each in log[1:].T], np.nan)
     lo, hi = interval(np.where(is_told, ratio[1:], 0.0))
     with np.errstate(invalid="ignore", divide="ignore"):
-        p_value = 2 * norm.sf(np.abs(log[0]) / error)
+        p_value = 2 * t.sf(np.abs(log[0]) / error, max(len(base) - 1, 1))
     bound, p_bound = _bounds(people, hidden & ~no_base, hidden)
     shown_base = _shown(sums[0, 0, :-1], of_base[:, None], no_base, whole=sums[0, 0, -1])
     shown_part = _shown(sums[0, 1, :-1], people, hidden, whole=sums[0, 1, -1])

@@ -22,15 +22,17 @@ FIGURES = {
     "referral": (message("On the list of people to be offered help"), "list"),
     "false_listing": (message("Listed a year ago, and nothing grave since"), "false"),
     "calibration": (message("Incidents expected a year ago, and observed since"), "calibration"),
+    "forecast": (message("Outcomes forecast, and observed"), "calibration"),
     "hours_today": (message("Officer hours a day, today"), "hours"),
     "hours_proposed": (message("Officer hours a day, as proposed"), "hours"),
-    "hours_visits": (message("Hours of planned visits a day"), "hours"),
+    "visit_minutes": (message("Minutes of planned visits a day"), "minutes"),
 }
 KINDS = {  # base, part, rate
     "list": (message("At risk"), message("On the list"), message("Share listed")),
     "false": (message("Listed then"), message("Nothing grave since"), message("Share")),
     "calibration": (message("Expected"), message("Observed"), message("Observed for one expected")),
     "hours": (message("Residents"), message("Hours"), message("Hours per 1,000 residents")),
+    "minutes": (message("Residents"), message("Minutes"), message("Minutes per 1,000 residents")),
 }
 FINDINGS = {
     "above": message("above everybody's"),
@@ -46,8 +48,8 @@ FINDINGS = {
 class FairnessPage:
     """What the fairness page shows; tables are those of `models.outcomes.fairness`, with column grouping.
 
-    `fifths` are the areas in fifths by officer hours per resident; `records` the groups of `harmspot evaluate people`;
-    `notes` what the data cannot say, as messages and their fields.
+    `shares` by grouping of people; `fifths` are the areas in fifths by officer hours per resident; `about_records` says
+    of what records the figures `forecast` are; `notes` what the data cannot say, as messages and their fields.
     """
 
     title: str
@@ -55,8 +57,7 @@ class FairnessPage:
     shares: Mapping[str, pd.DataFrame]
     figures: pd.DataFrame
     fifths: pd.DataFrame
-    records: pd.DataFrame | None
-    about_records: str | None
+    about_records: str
     notes: Sequence[tuple[str, Mapping[str, object]]]
 
 
@@ -64,7 +65,7 @@ def render_fairness(page: FairnessPage, catalogue: Catalogue | None = None) -> s
     """Return the page of the fairness audit as HTML; raises as `render_audit`."""
     catalogue = catalogue or Catalogue()
     figures = page.figures
-    names = [*page.shares, ""] if len(figures) else []
+    names = figures["grouping"].unique() if len(figures) else []
     html = page_environment(catalogue=catalogue).get_template("audit_fairness.html.jinja").render(
         subject=message("Fairness"),
         title=page.title,
@@ -75,7 +76,7 @@ def render_fairness(page: FairnessPage, catalogue: Catalogue | None = None) -> s
         shares={name: page_rows(table) for name, table in page.shares.items()},
         figures={name: _tables(figures[figures["grouping"].eq(name)]) for name in names},
         fifths=page_rows(page.fifths),
-        records=page_rows(page.records) if page.records is not None else [],
+        records=[name for name in names if name and name not in page.shares],
         about_records=page.about_records,
         titles=FIGURES,
         kinds=KINDS,
