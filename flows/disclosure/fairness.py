@@ -71,7 +71,9 @@ NO_SHARES = message(
     "The groups of {residents} residents are not known: {count} of {all} areas lack the census share of a group."
 )
 OTHERS = message("{residents} of {all} residents are in none of the groups that the census shares name.")
-ASSUMED = message("Officer hours of {count} of {all} areas are assumed and not reported: their burden is an assumption.")
+ASSUMED = message(
+    "Officer hours of {count} of {all} areas are assumed and not reported: their burden is an assumption."
+)
 WITHOUT_GROUP = message("{grouping}: the group of {count} of {all} people at risk is not stated.")
 FEW_WITHOUT = message("{grouping}: the group of some people at risk is not stated; how many is withheld.")
 NOT_ON_RECORD = message("{count} of {all} people in the file of groups are not among the people at risk or victims.")
@@ -132,7 +134,8 @@ def write_fairness_page(
     places = read_places(home.path, ("run", "area_ranking", "officer_allocation", "visit_plan"), run_id)
     run = places["run"].iloc[0]
     day: date = run["as_of"].tz_convert(ZoneInfo(run["time_zone"])).date()
-    draws, notes = Resampling(RESAMPLES, home.settings.seed), [] if given.groups else [(NO_GROUPS, {})]
+    draws = Resampling(RESAMPLES, home.settings.seed)
+    notes: Notes = [] if given.groups else [(NO_GROUPS, {})]
     areas = _areas(places)
     parts: list[pd.DataFrame] = _burden(home, given.census, areas, draws, notes)
     shares: dict[str, pd.DataFrame] = {}
@@ -141,9 +144,9 @@ def write_fairness_page(
         home.log_access("fairness_audit", {"run_id": str(run["run_id"])}, reader=reader, purpose=purpose)
         groups = read_groups(home, given.groups)
         people = _people(home, run, notes, reader=reader, purpose=purpose)
-        for name in groups:
+        for name in map(str, groups):
             group = groups[name].reindex(people.index)
-            shares[str(name)] = people_shares(people, group)
+            shares[name] = people_shares(people, group)
             parts.append(people_figures(people, group, LISTS, draws).assign(grouping=name))
         notes += _notes_on_people(people, groups, shares)
     parts += _on_records(given.records, draws)
@@ -224,7 +227,10 @@ def _people(home: Home, run: pd.Series, notes: Notes, *, reader: str | None, pur
     ledger, geography = read_ledger(home), read_map(home.settings)
     as_of, known_at = run["as_of"].to_pydatetime(), run["known_at"].to_pydatetime()
     frames, now = people_at(home, as_of, known_at, geography)
-    year_ago, window_days = home.midnight(home.day_of(as_of) - timedelta(days=AFTER_DAYS)), home.settings.people.window_days
+    year_ago, window_days = (
+        home.midnight(home.day_of(as_of) - timedelta(days=AFTER_DAYS)),
+        home.settings.people.window_days,
+    )
     frames_then, then = people_at(home, year_ago, known_at, geography)
     record_days = frames_then.events["age_days"].max()
     if record_days < window_days - 1 and not then.decisions["events_per_day"].isna().all():

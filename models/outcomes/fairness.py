@@ -138,6 +138,7 @@ def burden(areas: pd.DataFrame, shares: pd.DataFrame, hours: Mapping[str, str], 
         As `compare`, without findings. The hours of an area fall on its residents alike.
     """
     wide = shares.pivot(index="area_id", columns="group", values="share").dropna().sort_index(axis=1)
+    groups = wide.columns.tolist()
     known = areas[areas["residents"].gt(0)].set_index("area_id").sort_index()
     known = known[known.index.isin(wide.index)]
     parts = wide.reindex(known.index).assign(**{EVERYBODY: 1.0})
@@ -145,7 +146,7 @@ def burden(areas: pd.DataFrame, shares: pd.DataFrame, hours: Mapping[str, str], 
     residents = base.sum().round().to_numpy(np.int64)[:-1, None]
     return pd.concat(
         [
-            compare(figure, list(wide), base.to_numpy(), parts.mul(known[column], axis=0).to_numpy(), residents, draws)
+            compare(figure, groups, base.to_numpy(), parts.mul(known[column], axis=0).to_numpy(), residents, draws)
             for figure, column in hours.items()
         ],
         ignore_index=True,

@@ -30,8 +30,8 @@ def withheld(parts: Ints, hidden: Bools | None = None, *, least: int = LEAST) ->
     Bools
         [groups]; all of them where a sum over all groups is itself small. That sum is then not shown either.
     """
-    found = (parts < least).any(axis=1)
-    found = found if hidden is None else found | hidden
+    found: Bools = np.array((parts < least).any(axis=1))
+    found |= False if hidden is None else hidden
     if has_small_sum(parts, least=least):
         return np.ones_like(found)
     for group in np.argsort(parts.sum(axis=1), kind="stable"):

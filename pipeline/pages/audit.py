@@ -65,7 +65,7 @@ def render_fairness(page: FairnessPage, catalogue: Catalogue | None = None) -> s
     """Return the page of the fairness audit as HTML; raises as `render_audit`."""
     catalogue = catalogue or Catalogue()
     figures = page.figures
-    names = figures["grouping"].unique() if len(figures) else []
+    names: list[str] = list(dict.fromkeys(figures["grouping"])) if len(figures) else []
     html = page_environment(catalogue=catalogue).get_template("audit_fairness.html.jinja").render(
         subject=message("Fairness"),
         title=page.title,
