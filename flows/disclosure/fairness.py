@@ -194,7 +194,7 @@ def _burden(
     if (lacking | unknown).all():
         return []
     figures = burden(areas, shares, HOURS, draws)
-    *of_groups, everybody = figures.loc[figures["figure"].eq(next(iter(HOURS))), "people"]
+    *of_groups, everybody = figures.loc[figures["figure"].eq(next(iter(HOURS))), "base"]
     if sum(of_groups) < 0.995 * everybody:
         notes.append((OTHERS, {"residents": everybody - sum(of_groups), "all": everybody}))
     return [figures.assign(grouping="")]

@@ -194,13 +194,13 @@ def compare(
     with np.errstate(invalid="ignore", divide="ignore"):
         p_value = 2 * t.sf(np.abs(log[0]) / error, max(len(base) - 1, 1))
     bound, p_bound = _bounds(people, hidden & ~no_base, hidden)
-    shown_base = _shown(sums[0, 0, :-1], of_base[:, None], no_base, whole=sums[0, 0, -1])
-    shown_part = _shown(sums[0, 1, :-1], people, hidden, whole=sums[0, 1, -1])
+    shown_base = _shown(sums[0, 0, :-1], of_base[:, None], no_base, sums[0, 0, -1])
+    shown_part = _shown(sums[0, 1, :-1], people, hidden, sums[0, 1, -1])
     return pd.DataFrame(
         {
             "figure": figure,
             "group": [*groups, EVERYBODY],
-            "people": _shown(of_base, of_base[:, None], no_base),
+            "people": _shown(of_base, of_base[:, None], no_base, sums[0, 0, -1] if people.shape[1] == 1 else None),
             "base": shown_base,
             "part": shown_part,
             "rate": np.where(np.isnan(shown_part + shown_base), np.nan, rate[0]),

@@ -171,9 +171,9 @@ def test_without_bias_one_page_in_twenty_has_a_finding_at_most() -> None:
 
 @pytest.mark.sampled
 def test_planted_bias_is_found_in_four_pages_of_five_where_it_was_planted() -> None:
-    """Scores of one group times 1.5, and its forecasts times 1.3; each is found in its own figure."""
+    """Scores of one group times 1.5, and its forecasts times 1.4; each is found in its own figure."""
     pages = sample(12, whole=200)
-    for planted, figure, finding in (({"favour": 1.5}, LIST, "above"), ({"recorded": 1.3}, "calibration", "below")):
+    for planted, figure, finding in (({"favour": 1.5}, LIST, "above"), ({"recorded": 1.4}, "calibration", "below")):
         tables = [simulated(seed, **planted) for seed in range(pages)]
         hits = [t[t["figure"].eq(figure) & t["group"].eq("b") & t["finding"].eq(finding)].shape[0] for t in tables]
         assert sum(hits) >= 0.8 * pages
