@@ -66,9 +66,7 @@ def record(home: "Home", about: str, report: Path, found: str, by: str, made_on:
 @click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
 @click.option("--groups", type=FILE, help="Fairness: CSV of person_id and a column for each grouping of people.")
 @click.option("--census", type=FILE, help="Fairness: CSV of area_id, group, share (default: force.equity_shares).")
-@click.option(
-    "--records", type=PATH, help="Fairness: records of other people for calibration, as of `evaluate people`."
-)
+@click.option("--records", type=PATH, help="Fairness: records of other people, as of `evaluate people`.")
 @click.option("--mapping", type=PATH, help="Mapping of the records; see configs/records.")
 @reading_options
 @pass_home

@@ -32,7 +32,6 @@ from models.people_scores.evidence import OFFENDER_ROLES
 from models.people_scores.exposure import liberty_days
 from models.people_scores.person_status import make_register
 from pipeline.pages.audit import FairnessPage, render_fairness
-from pipeline.privacy.access_log import require_purpose
 from pipeline.publication.publish import read_places
 from pipeline.wording.catalogue import message
 
@@ -140,7 +139,6 @@ def write_fairness_page(
     parts: list[pd.DataFrame] = _burden(home, given.census, areas, draws, notes)
     shares: dict[str, pd.DataFrame] = {}
     if given.groups is not None:
-        require_purpose(reader, purpose)
         home.log_access("fairness_audit", {"run_id": str(run["run_id"])}, reader=reader, purpose=purpose)
         groups = read_groups(home, given.groups)
         people = _people(home, run, notes, reader=reader, purpose=purpose)

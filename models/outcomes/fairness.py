@@ -137,7 +137,7 @@ def burden(areas: pd.DataFrame, shares: pd.DataFrame, hours: Mapping[str, str], 
     pd.DataFrame
         As `compare`, without findings. The hours of an area fall on its residents alike.
     """
-    wide = shares.pivot(index="area_id", columns="group", values="share").dropna().sort_index(axis=1)
+    wide = shares.pivot_table(index="area_id", columns="group", values="share").dropna().sort_index(axis=1)
     groups = wide.columns.tolist()
     known = areas[areas["residents"].gt(0)].set_index("area_id").sort_index()
     known = known[known.index.isin(wide.index)]
