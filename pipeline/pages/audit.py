@@ -34,6 +34,7 @@ KINDS = {  # base, part, rate
     "hours": (message("Residents"), message("Hours"), message("Hours per 1,000 residents")),
     "minutes": (message("Residents"), message("Minutes"), message("Minutes per 1,000 residents")),
 }
+OF_NO_GROUP = (message("everybody"), message("not stated"))  # rows beside the groups
 FINDINGS = {
     "above": message("above everybody's"),
     "below": message("below everybody's"),
