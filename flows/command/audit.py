@@ -84,8 +84,8 @@ def draft(
 ) -> None:
     """Write a run's results on displacement, feedback or fairness as a page, for a person to read, complete and sign.
 
-    Fairness joins the file of groups to the people of the run for this page alone: nothing of it is stored, nothing else
-    reads it, and the read is logged. Figures about fewer than ten people are withheld.
+    Fairness joins the file of groups to the people of the run for this page alone: nothing of it is stored, nothing
+    else reads it, and the read is logged. Figures about fewer than ten people are withheld.
 
     \b
     Examples:

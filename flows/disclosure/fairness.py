@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from flows.disclosure.group_files import read_groups
+from flows.disclosure.group_files import read_groups, refuse_everybody
 from flows.home.home import Home
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_rows import published_list
@@ -164,7 +164,7 @@ def write_fairness_page(
 
 
 def _areas(places: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the areas of a run with residents, public reports, hours per day today and proposed, and minutes of visits."""
+    """Return the areas of a run: residents, public reports, hours per day today and proposed, minutes of visits."""
     ranking = places["area_ranking"][["area_id", "residents", "public_count", "is_staffing_assumed"]]
     hours = places["officer_allocation"][["area_id", "today_hours", "proposed_hours"]]
     visits = places["visit_plan"].groupby("area_id")["minutes"].sum()
@@ -184,6 +184,7 @@ def _burden(
         notes.append((NO_CENSUS, {}))
         return []
     shares = shares_in(census, read_map(home.settings).areas)
+    refuse_everybody(shares["group"], f"equity shares {census}")
     with_each = shares.groupby("area_id").size().eq(shares["group"].nunique())
     lacking = ~areas["area_id"].isin(with_each.index[with_each]) & ~unknown
     if lacking.any():

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from flows.home.home import Home
+from models.outcomes.fairness import EVERYBODY
 from pipeline.errors import SettingsError
 from pipeline.reference_table import Column, TableFile
 
@@ -29,7 +30,8 @@ def read_groups(home: Home, path: Path) -> pd.DataFrame:
     Raises
     ------
     SettingsError
-        The file cannot be read, has no grouping, repeats a person, or a column has more than `MOST_GROUPS` groups.
+        The file cannot be read, has no grouping, repeats a person, or a column has more than `MOST_GROUPS` groups, or
+        one called everybody.
         No message quotes a value of the file.
     PersonMentionedError
         The name of a column or of a group is somebody's id.
@@ -42,6 +44,7 @@ def read_groups(home: Home, path: Path) -> pd.DataFrame:
     if groups.columns.empty:
         raise SettingsError(f"groups of people {path}: no column beside person_id; add one for each grouping")
     for number, name in enumerate(groups, start=1):
+        refuse_everybody(groups[name], f"groups of people {path}")
         if (found := groups[name].nunique()) > MOST_GROUPS:
             raise SettingsError(
                 f"groups of people {path}, grouping {number}: {found} groups, expected {MOST_GROUPS} at most; give "
@@ -50,3 +53,9 @@ def read_groups(home: Home, path: Path) -> pd.DataFrame:
     names = [*groups, *sorted({each for name in groups for each in groups[name].dropna()})]
     home.refuse_mentions({f"name {number} in {path.name}": name for number, name in enumerate(names, start=1)})
     return groups
+
+
+def refuse_everybody(groups: pd.Series, what: str) -> None:
+    """Raise SettingsError if a group has the name of the row that holds everybody."""
+    if groups.eq(EVERYBODY).any():
+        raise SettingsError(f"{what}: a group is called {EVERYBODY!r}, as the row of all is; call it otherwise")

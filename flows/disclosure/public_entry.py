@@ -33,7 +33,7 @@ DATA = (
 RISKS = (
     "Reports are not crimes: areas and people who report less are seen less. Police discoveries raise nothing.",
     "The edges of any list are mostly chance: intervals and probabilities stand beside every rank.",
-    "Groups of people are not held: the force gives them to the audit on fairness alone. Without that report lists halt.",
+    "Groups of people are not held; the force gives them to the fairness audit alone. Without its report lists halt.",
     "Whoever holds the key and the machine can read everything: see the threat model.",
 )
 

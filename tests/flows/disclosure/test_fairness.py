@@ -170,6 +170,7 @@ GROUPS = {"tenants": 0.3, "owners": 0.6}
         ("person_id,quarter\n,east\n", "row 2, column person_id: expected a person's id"),
         ("person_id\nP000123\n", "no column beside person_id"),
         ("person_id,quarter\nP000123,east,P000124\n", "row 2: 3 fields"),
+        ("person_id,quarter\nP000123,everybody\n", "call it otherwise"),
         ("person_id,quarter\n" + "".join(f"P{n},g{n}\n" for n in range(21)), f"expected {MOST_GROUPS} at most"),
     ],
 )
