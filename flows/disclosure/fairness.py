@@ -4,6 +4,7 @@ It is the only place where groups are joined to people. The groups come from a f
 nothing of the join is stored: the page holds counts of ten and more.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -17,7 +18,7 @@ from flows.disclosure.group_files import read_groups, refuse_everybody
 from flows.home.home import Home
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_rows import published_list
-from flows.inputs.assembly import read_map, shares_in
+from flows.inputs.assembly import PeopleFrames, local_zone_clock, read_map, shares_in
 from flows.run.prioritise import people_at
 from models.outcomes.fairness import (
     Resampling,
@@ -28,6 +29,7 @@ from models.outcomes.fairness import (
     with_findings,
 )
 from models.outcomes.small_groups import LEAST
+from models.people_lists.assess import PeopleLists
 from models.people_scores.evidence import OFFENDER_ROLES
 from models.people_scores.exposure import liberty_days
 from models.people_scores.person_status import make_register
@@ -223,48 +225,43 @@ def _people(home: Home, run: pd.Series, notes: Notes, *, reader: str | None, pur
 
     Lists are those that the run published, less people whom somebody excepted or who were erased.
     """
-    ledger, geography = read_ledger(home), read_map(home.settings)
+    home.progress("computing the lists of people of the run and of a year before it")
+    ledger, geography, window_days = read_ledger(home), read_map(home.settings), home.settings.people.window_days
     as_of, known_at = run["as_of"].to_pydatetime(), run["known_at"].to_pydatetime()
+    year_ago = home.midnight(home.day_of(as_of) - timedelta(days=AFTER_DAYS))
     frames, now = people_at(home, as_of, known_at, geography)
-    year_ago, window_days = (
-        home.midnight(home.day_of(as_of) - timedelta(days=AFTER_DAYS)),
-        home.settings.people.window_days,
-    )
     frames_then, then = people_at(home, year_ago, known_at, geography)
     record_days = frames_then.events["age_days"].max()
     if record_days < window_days - 1 and not then.decisions["events_per_day"].isna().all():
         notes.append((YOUNG_RECORD, {"days": int(record_days), "window": window_days}))
-    recent = frames.events[frames.events["age_days"] < window_days]
-    public = recent[recent["discovery"].eq("public")]
     listed: dict[str, Any] = {
         name: set(published_list(home, ledger, name, run["run_id"], reader=reader, purpose=purpose)["person_id"])
         for name in LISTS
     }
+    public = frames.events[frames.events["discovery"].eq("public") & frames.events["age_days"].lt(window_days)]
+    suspects, victims = (set(public.loc[public["role"].isin(r), "person_id"]) for r in (OFFENDER_ROLES, ["victim"]))
     at_risk = set(now.decisions.index[now.decisions["gate"].isin(AT_RISK)]).union(*listed.values())
-    victims = set(public.loc[public["role"].eq("victim"), "person_id"])
-    was_listed = then.decisions.index[then.decisions["tier"].isin(["target", "warn"])]
-    since = now.evidence[now.evidence["age_days"] < AFTER_DAYS]
-    grave = set(since.loc[since["band"].eq("high"), "person_id"])
     ids = pd.Index(sorted(at_risk | victims | set(then.decisions.index)), name="person_id")
-    zoned = pd.Timestamp(as_of.astimezone(home.settings.force.zone))
-    days = liberty_days(
-        make_register(frames.persons, zoned),
-        frames.custody,
-        as_of=zoned,
-        window_days=AFTER_DAYS,
-        half_life_days=float("inf"),
-    )
-    is_suspect = ids.isin(public.loc[public["role"].isin(OFFENDER_ROLES), "person_id"])
+    standing = {"is_at_risk": at_risk, "is_suspect": suspects & at_risk, "is_victim": victims, **listed}
+    since = _year_since(ids, local_zone_clock(as_of, home.settings), frames, now, then)
+    return since.assign(**{name: ids.isin(people) for name, people in standing.items()})
+
+
+def _year_since(
+    ids: pd.Index, as_of: pd.Timestamp, frames: PeopleFrames, now: PeopleLists, then: PeopleLists
+) -> pd.DataFrame:
+    """Return for each person what the rules said a year before `as_of`, and what came since."""
+    evidence = now.evidence[now.evidence["age_days"] < AFTER_DAYS]
+    grave = evidence.loc[evidence["band"].eq("high"), "person_id"]
+    was_listed = ids.isin(then.decisions.index[then.decisions["tier"].isin(["target", "warn"])])
+    register = make_register(frames.persons, as_of)
+    days = liberty_days(register, frames.custody, as_of=as_of, window_days=AFTER_DAYS, half_life_days=math.inf)
     return pd.DataFrame(
         {
-            "is_at_risk": ids.isin(at_risk),
-            "is_suspect": is_suspect & ids.isin(at_risk),
-            "is_victim": ids.isin(victims),
-            **{name: ids.isin(people) for name, people in listed.items()},
-            "was_listed": ids.isin(was_listed),
-            "is_false": ids.isin(was_listed) & ~ids.isin(grave),
+            "was_listed": was_listed,
+            "is_false": was_listed & ~ids.isin(grave),
             "expected": then.decisions["events_per_day"].reindex(ids) * days.reindex(ids),
-            "observed": since.groupby("person_id")["factor"].sum().reindex(ids, fill_value=0.0),
+            "observed": evidence.groupby("person_id")["factor"].sum().reindex(ids, fill_value=0.0),
         },
         index=ids,
     )

@@ -17,9 +17,11 @@ from flows.disclosure.fairness import GivenFiles, write_fairness_page
 from flows.disclosure.group_files import MOST_GROUPS, read_groups
 from flows.evaluation.people_validation import forecasts_of_records
 from flows.home.home import Home
+from flows.home.store_access import open_home_snapshot
 from flows.human_log.audit_events import audit_report
 from flows.human_log.ledger import read_ledger
 from pipeline.errors import PersonMentionedError, PurposeError, SettingsError
+from pipeline.publication.publish import runs
 from tests.town import AS_OF, TownRun, naming
 
 READING = {"reader": "Auditor, J. Sol", "purpose": "monthly fairness audit"}
@@ -88,6 +90,30 @@ def test_every_figure_has_its_denominator_and_what_is_missing_is_said(page: Path
     everybody = f"{len(town_run.restricted('dealer_ranking')):,}"
     assert f'<td class="n">{everybody}</td>' in html
     assert "1,8" in html  # the window that a record of 500 days does not fill
+
+
+def test_who_is_at_risk_and_what_came_of_the_lists_of_a_year_ago(home: Home, town_run: TownRun) -> None:
+    """Of the people planted in the town; nobody under age, nobody who is only a victim, and no year but the last."""
+    notes: fairness.Notes = []
+    people = fairness._people(home, runs(home.path).iloc[-1], notes, **READING)
+    for name in fairness.LISTS:
+        listed = set(town_run.restricted(name)["person_id"])
+        assert set(people.index[people[name]]) == listed
+        assert people.loc[sorted(listed), "is_at_risk"].all()
+    planted = town_run.people().set_index("person_id")
+    kinds = planted["kind"].reindex(people.index)
+    assert not kinds[people["is_at_risk"]].isin(["victim", "witness"]).any()
+    assert people.loc[people["is_suspect"], "is_at_risk"].all() and people.loc[people["is_false"], "was_listed"].all()
+    assert 0 < people["is_false"].sum() < people["was_listed"].sum()
+    with open_home_snapshot(home, home.midnight(AS_OF)) as snapshot:
+        held = snapshot.connection.sql(
+            "SELECT person_id, count(*) FROM involvement_snapshot JOIN incident_snapshot USING (incident_id) "
+            "WHERE occurred_at >= TIMESTAMPTZ '2025-01-01 00:00+00' AND role IN ('suspect', 'charged', 'convicted') "
+            "GROUP BY person_id"
+        ).df()
+    assert set(people.index[people["observed"].gt(0)]) <= set(held["person_id"])
+    assert people.loc[people["expected"].notna(), "expected"].between(0, 365 * 5).all()
+    assert [text for text, _ in notes] == [fairness.YOUNG_RECORD]
 
 
 def test_the_page_holds_nobody(page: Path, town_run: TownRun) -> None:
