@@ -109,7 +109,7 @@ def test_who_is_at_risk_and_what_came_of_the_lists_of_a_year_ago(home: Home, tow
     with open_home_snapshot(home, home.midnight(AS_OF)) as snapshot:
         held = snapshot.connection.sql(
             "SELECT person_id, count(*) FROM involvement_snapshot JOIN incident_snapshot USING (incident_id) "
-            "WHERE occurred_at >= TIMESTAMPTZ '2025-01-01 00:00+00' AND role IN ('suspect', 'charged', 'convicted') "
+            "WHERE occurred_at >= TIMESTAMPTZ '2025-01-01 00:00:00+00' AND role IN ('suspect', 'charged', 'convicted') "
             "GROUP BY person_id"
         ).df()
     assert set(people.index[people["observed"].gt(0)]) <= set(held["person_id"])
