@@ -333,7 +333,12 @@ SHARES = {"group": Column("a group"), "share": Column("a share from 0 to 1", "nu
 def group_shares(areas: gpd.GeoDataFrame, settings: Settings) -> pd.DataFrame | None:
     """Return area_id, group, share from the file of equity shares, or None if the settings name none."""
     path = settings.force.equity_shares
-    return None if path is None else _by_area(path, "equity shares", SHARES, areas)
+    return None if path is None else shares_in(path, areas)
+
+
+def shares_in(path: Path, areas: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return area_id, group, share from a file as of `force.equity_shares`."""
+    return _by_area(path, "equity shares", SHARES, areas)
 
 
 def _by_area(path: Path, what: str, columns: dict[str, Column], areas: gpd.GeoDataFrame) -> pd.DataFrame:

@@ -394,16 +394,22 @@ def people_of_run(home: Home, run: pd.Series) -> PeopleLists:
 
     The current settings apply. A predecessor that is no longer kept is ignored.
     """
-    settings, as_of = home.settings, run["as_of"].to_pydatetime()
     before = run["predecessor_run_id"] if run["predecessor_run_id"] in set(runs(home.path)["run_id"]) else None
-    geography, codebook = read_map(settings), read_run_codebook(settings, as_of)
+    geography = read_map(home.settings)
     previous = read_previous(home, before, geography.grid.crs)
-    known_at, since = run["known_at"].to_pydatetime(), earliest(as_of, settings)
-    with open_home_snapshot(home, as_of, known_at=known_at, since=since) as snapshot:
+    return people_at(home, run["as_of"].to_pydatetime(), run["known_at"].to_pydatetime(), geography, previous)[1]
+
+
+def people_at(
+    home: Home, as_of: datetime, known_at: datetime, geography: Map, previous: Previous | None = None
+) -> tuple[PeopleFrames, PeopleLists]:
+    """Return the frames of people at two clocks, and the lists that a run at them would make by current settings."""
+    settings, codebook = home.settings, read_run_codebook(home.settings, as_of)
+    with open_home_snapshot(home, as_of, known_at=known_at, since=earliest(as_of, settings)) as snapshot:
         place_incidents(snapshot.connection, geography, codebook, as_of, settings)
         markets = find_street_markets(market_reports(snapshot.connection, settings), geography, settings)
-        persons = people_frames(snapshot.connection, flagrant_cells(markets), as_of, settings)
-    return assess_everybody(persons, codebook, as_of, settings, previous)
+        frames = people_frames(snapshot.connection, flagrant_cells(markets), as_of, settings)
+    return frames, assess_everybody(frames, codebook, as_of, settings, previous)
 
 
 def assess_everybody(

@@ -51,7 +51,7 @@ MAY: Mapping[str, Roles] = {
     **dict.fromkeys(("plan embargo", "plan lift"), DECIDES),
     "plan embargoes": STOPS,
     # Audits.
-    "audit record": AUDITS,
+    **dict.fromkeys(("audit record", "audit draft fairness"), AUDITS),
     "audit embargoes": ERASES,
     **dict.fromkeys(("audit erase", "audit subject"), ERASES),
     **dict.fromkeys(("audit verify", "audit anchor"), WATCHES),
