@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flows.command.evaluate_outcomes import grade, outcomes
 from flows.command.options import (
     ABOVE_ZERO,
     COUNT,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 @click.group("evaluate", cls=NearGroup)
 def command() -> None:
-    """Score forecasts, area rankings and person rates against outcomes, and test for near repeats.
+    """Score forecasts, area rankings and person rates, test for near repeats, show and grade what policing brought.
 
     \b
     Examples:
@@ -38,6 +39,7 @@ def command() -> None:
       harmspot --home city evaluate near-repeat
       harmspot evaluate nij --events portland.parquet --boundary districts.geojson --month 2017-02
       harmspot evaluate people --records people.parquet --mapping configs/records/broward.yaml --out people.html
+      harmspot --home city evaluate outcomes --out outcomes.html
     """
 
 
@@ -350,3 +352,7 @@ def _print_people(trial: "RecordsTrial") -> None:
     for outcome, left_out in trial.left_out.items():
         for reason, count in left_out.items():
             click.echo(inert(f"left out for {outcome}: {count:,} with {reason}"))
+
+
+command.add_command(outcomes)
+command.add_command(grade)

@@ -45,6 +45,8 @@ TABLES = {
     "displacement": "displacement",
     "feedback": "feedback",
     "audits": "audit_report",
+    "harm-matrix": "harm_matrix",
+    "harm-grades": "harm_grade",
     "runs": "run",
     "changes": "place_change",
     "recent": "area_recent",

@@ -6,6 +6,7 @@ import pandas as pd
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.inputs.assembly import Map
+from flows.measures.harm_matrix import harm_matrix
 
 
 def measure_outcomes(
@@ -20,5 +21,5 @@ def measure_outcomes(
 
     `operations` are those of `plan_frames`; what column is_hidden marks is named in no table.
     """
-    del home, identity, connection, geography, operations, codebook
-    return {}
+    del operations
+    return {"harm_matrix": harm_matrix(home, identity, connection, geography, codebook, {})}

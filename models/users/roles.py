@@ -28,7 +28,9 @@ MAY: Mapping[str, Roles] = {
     **dict.fromkeys(("demo", "init", "upgrade", "new-city", "simulate", "doctor", "login", "logout"), ANYONE),
     **dict.fromkeys(("load", "ingest", "stream", "run", "backfill", "late", "schedule", "replay", "layers"), ANYONE),
     **dict.fromkeys(("forecast", "promises", "dead-letters", "audit draft", "audit register"), ANYONE),
-    **dict.fromkeys((f"evaluate {each}" for each in ("areas", "forecast", "near-repeat", "nij", "people")), ANYONE),
+    **dict.fromkeys(
+        (f"evaluate {each}" for each in ("areas", "forecast", "near-repeat", "nij", "outcomes", "people")), ANYONE
+    ),
     **dict.fromkeys((f"explain {each}" for each in ("area", "cell", "incident")), ANYONE),
     **dict.fromkeys((f"plan {each}" for each in ("areas", "benefit", "crackdowns", "focus", "visits")), ANYONE),
     **dict.fromkeys(("plan sheet", "plan rehearse", "show", "notices list"), ANYONE),
@@ -51,6 +53,7 @@ MAY: Mapping[str, Roles] = {
     "plan embargoes": STOPS,
     # Audits.
     "audit record": AUDITS,
+    "evaluate grade": PLANS,
     "audit embargoes": ERASES,
     **dict.fromkeys(("audit erase", "audit subject"), ERASES),
     **dict.fromkeys(("audit verify", "audit anchor"), WATCHES),
