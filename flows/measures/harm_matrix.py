@@ -1,7 +1,5 @@
 """The harm matrices of a run, from the incidents of its snapshot and from its enforcement ledger."""
 
-from collections.abc import Mapping
-
 import duckdb
 import pandas as pd
 
@@ -19,9 +17,9 @@ def harm_matrix(
     connection: duckdb.DuckDBPyConnection,
     geography: Map,
     codebook: pd.DataFrame,
-    ledger: Mapping[str, float],
+    ledger: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return harm_matrix less run columns; `ledger` has the figures of the force, missing where nothing is recorded.
+    """Return harm_matrix less run columns; `ledger` is table enforcement_ledger.
 
     Call `place_incidents` on the connection first. Events are counted as in the ranking: in the areas, in its window,
     and of its discoverers, so that what police find moves no cell.

@@ -22,4 +22,4 @@ def measure_outcomes(
     `operations` are those of `plan_frames`; what column is_hidden marks is named in no table.
     """
     del operations
-    return {"harm_matrix": harm_matrix(home, identity, connection, geography, codebook, {})}
+    return {"harm_matrix": harm_matrix(home, identity, connection, geography, codebook, pd.DataFrame({"scope": []}))}

@@ -56,7 +56,7 @@ class _Item:
 
 def grade_cells(
     offences: pd.DataFrame,
-    ledger: Mapping[str, float],
+    ledger: pd.DataFrame,
     book: HarmBook,
     codebook: pd.DataFrame,
     exposure: Exposure,
@@ -68,8 +68,9 @@ def grade_cells(
     ----------
     offences : pandas.DataFrame
         offence_code, n (reported events in the window, at least one), evidence_ids (ids of some, latest first).
-    ledger : mapping of str to float
-        Figures of the enforcement ledger of the same window; what is not recorded is missing or NaN.
+    ledger : pandas.DataFrame
+        Table enforcement_ledger: the months of the force (scope force) are summed, from_on to to_on; a figure that was
+        not recorded, or is withheld, is missing in its month.
     book : HarmBook
         Which offence and figure counts to which cell, and the scales.
     codebook : pandas.DataFrame
@@ -91,27 +92,39 @@ def grade_cells(
         code: _Item(code, count, SEVERITIES.index(book.severity_of(code, weights[code])), weights[code], ids)
         for code, count, ids in offences[["offence_code", "n", "evidence_ids"]].itertuples(index=False)
     }
+    of_force = ledger[ledger["scope"] == "force"]
+    figures, of_months = of_force.sum(numeric_only=True).to_dict(), _months(of_force, exposure)
     kept = {} if before is None else {_place(row): row for row in before.to_dict("records")}
     rows = []
     for position, (matrix, row, column, cell) in enumerate(book.cells(), start=1):
         counted = (
-            _from_ledger(cell, ledger) if cell.ledger else [items[code] for code in cell.offences if code in items]
+            _from_ledger(cell, figures) if cell.ledger else [items[code] for code in cell.offences if code in items]
         )
         place = {"position": position, "matrix": matrix, "matrix_row": row, "matrix_column": column}
-        grade = place | {"answered_by": cell.answered_by} | _graded(counted, cell, book, exposure)
+        grade = (
+            place
+            | {"answered_by": cell.answered_by}
+            | _graded(counted, cell, book, of_months if cell.ledger else exposure)
+        )
         rows.append(grade | _move(grade, kept.get(_place(grade))))
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(GRADES, object))
+
+
+def _months(of_force: pd.DataFrame, exposure: Exposure) -> Exposure:
+    """Return the days of the months of the ledger, with the same residents."""
+    if of_force.empty:
+        return exposure
+    span = pd.Timestamp(of_force["to_on"].max()) - pd.Timestamp(of_force["from_on"].min())
+    return Exposure(span.days + 1, exposure.residents)
 
 
 def _place(row: Mapping[Any, Any]) -> tuple[str, str, str]:
     return row["matrix"], row["matrix_row"], row["matrix_column"]
 
 
-def _from_ledger(cell: Cell, ledger: Mapping[str, float]) -> list[_Item]:
-    recorded = {name: round(ledger[name]) for name in sorted(cell.ledger) if ledger.get(name, 0) > 0}
-    return [
-        _Item(name, count, SEVERITIES.index(cell.ledger[name]), 0.0) for name, count in recorded.items() if count > 0
-    ]
+def _from_ledger(cell: Cell, figures: Mapping[str, float]) -> list[_Item]:
+    counts = {name: round(figures.get(name, 0)) for name in sorted(cell.ledger)}
+    return [_Item(name, count, SEVERITIES.index(cell.ledger[name]), 0.0) for name, count in counts.items() if count > 0]
 
 
 def _graded(items: Sequence[_Item], cell: Cell, book: HarmBook, exposure: Exposure) -> dict[str, Any]:

@@ -21,14 +21,15 @@ BOOK = read_harm_book(CONFIGS / "codebooks" / "harm_matrix.yaml", CODEBOOK)
 PLACE = ["matrix", "matrix_row", "matrix_column"]
 Place = tuple[str, str, str]
 YEAR = Exposure(364)
+NO_LEDGER = pd.DataFrame({"scope": []})
 
 
-def graded(counts: dict[str, int], ledger: dict[str, float] | None = None, **more: Any) -> pd.DataFrame:
+def graded(counts: dict[str, int], ledger: pd.DataFrame = NO_LEDGER, **more: Any) -> pd.DataFrame:
     offences = pd.DataFrame(
         {"offence_code": [*counts], "n": [*counts.values()], "evidence_ids": [[f"{code}-1"] for code in counts]}
     )
     exposure = more.pop("exposure", YEAR)
-    return grade_cells(offences, ledger or {}, BOOK, CODEBOOK, exposure, **more).set_index(PLACE)
+    return grade_cells(offences, ledger, BOOK, CODEBOOK, exposure, **more).set_index(PLACE)
 
 
 def cells(counts: dict[str, int]) -> dict[Place, dict[str, Any]]:
@@ -46,14 +47,15 @@ def differing(one: dict[Place, Any], other: dict[Place, Any]) -> set[Place]:
     return {place for place in one if one[place] != other[place]}
 
 
+EVERY = dict.fromkeys(CODEBOOK.index, 5)
+NOBODY, EVERYBODY = cells({}), cells(EVERY)
 COUNTS = st.dictionaries(st.sampled_from(list(CODEBOOK.index)), st.integers(1, 3000), max_size=8)
 
 
 @pytest.mark.parametrize("code", CODEBOOK.index)
 def test_one_event_moves_exactly_the_cells_that_its_table_names(code: str) -> None:
-    others = {other: 5 for other in CODEBOOK.index if other != code}
-    assert differing(cells({}), cells({code: 1})) == named(code)
-    assert differing(cells(others), cells({**others, code: 1})) == named(code)
+    assert differing(NOBODY, cells({code: 1})) == named(code)
+    assert differing(EVERYBODY, cells({**EVERY, code: EVERY[code] + 1})) == named(code)
 
 
 @settings(max_examples=40)
@@ -102,11 +104,28 @@ def test_a_weightless_overdose_has_the_severity_that_the_file_states() -> None:
 
 
 def test_the_row_of_enforcement_fills_itself_from_the_ledger() -> None:
-    ledger = {"custody_days": 400.0, "complaint_count": 8.0, "public_deaths": float("nan"), "public_injuries": 0.0}
+    nan = float("nan")
+    ledger = pd.DataFrame(
+        {
+            "scope": ["force", "force", "area"],
+            "from_on": pd.to_datetime(["2025-01-01", "2025-02-01", "2025-02-01"]),
+            "to_on": pd.to_datetime(["2025-01-31", "2025-02-28", "2025-02-28"]),
+            "custody_days": [150.0, 250.0, 250.0],
+            "complaints": [nan, 8.0, 8.0],
+            "dead_public": [nan, nan, nan],
+            "injured_public": [0.0, 0.0, 0.0],
+        }
+    )
     table = graded({}, ledger)
-    assert table.loc[("source_by_bearer", "enforcement", "users"), GRADE[:2]].tolist() == ["moderate", "continuous"]
+    held = table.loc["source_by_bearer", "enforcement", "users"]
+    assert held[["severity", "incidence", "event_count", "counted_days"]].tolist() == [
+        "moderate",
+        "continuous",
+        400,
+        59,
+    ]
     near = table.loc["source_by_bearer", "enforcement", "neighbourhood"]
-    assert (near["items"], near["item_counts"], near["state"]) == (["complaint_count"], [8], "from_ledger")
+    assert (near["items"], near["item_counts"], near["state"]) == (["complaints"], [8], "from_ledger")
     assert set(table.loc[table["state"] != "not_measured"].index) == {
         ("source_by_bearer", "enforcement", "users"),
         ("source_by_bearer", "enforcement", "neighbourhood"),
