@@ -27,8 +27,8 @@ SELECT
     version.is_minor_victim,
     version.is_minor_used_by_adult,
     version.is_minor_present,
-    version.is_fatal,
-    version.is_naloxone_given,
+    coalesce(version.is_fatal, false) AS is_fatal,
+    coalesce(version.is_naloxone_given, false) AS is_naloxone_given,
     version.price_per_gram,
     version.purity,
     version.event_time

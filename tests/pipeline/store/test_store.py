@@ -133,7 +133,7 @@ def test_the_tables_hold_the_columns_of_the_contract(store: Store) -> None:
             store,
             f"SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = '{entity}_version'",
         )
-        added = ("is_fatal", "is_naloxone_given")  # by a migration, which can set a default and no NOT NULL
+        added = ("is_fatal", "is_naloxone_given")  # by a migration: null where never said
         expected = [(field.name, "YES" if field.nullable or field.name in added else "NO") for field in schema]
         own = [(name, "NO") for name in ("content_hash", "ingested_at", "batch_id")]
         assert sorted(rows) == sorted(expected + own)
