@@ -179,6 +179,7 @@ class ForceSettings:
     fidelity: Path
     equity_shares: Path | None
     harm_matrix: Path
+    substances: Path
     shifts: Mapping[str, str]
     language: str
     place_names: PlaceNamesSettings
