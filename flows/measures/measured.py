@@ -5,7 +5,11 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
-from flows.inputs.assembly import Map
+from flows.inputs.assembly import Map, PeopleFrames
+from flows.measures.done import read_done
+from flows.measures.ledger import ledger_tables
+from flows.measures.scoreboard import scoreboard_table
+from models.outcomes.unit_costs import price
 
 
 def measure_outcomes(
@@ -15,10 +19,20 @@ def measure_outcomes(
     geography: Map,
     operations: pd.DataFrame,
     codebook: pd.DataFrame,
+    *,
+    people: PeopleFrames,
+    place_actions: pd.DataFrame,
+    site_events: pd.DataFrame,
+    displacement: pd.DataFrame,
+    overdose_watch: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
     """Return the measuring tables less run columns, by name; call `place_incidents` on the connection first.
 
-    `operations` are those of `plan_frames`; what column is_hidden marks is named in no table.
+    `operations`, `place_actions`, `site_events` and `overdose_watch` are those of `plan_frames`; what column is_hidden
+    marks is named in no table.
     """
-    del home, identity, connection, geography, operations, codebook
-    return {}
+    del home
+    done = read_done(connection, identity, geography, operations, people, codebook)
+    tables = ledger_tables(connection, identity, done, people, codebook, displacement, overdose_watch)
+    tables["scoreboard"] = scoreboard_table(connection, identity, done, place_actions, site_events, displacement)
+    return {**tables, "enforcement_cost": price(tables, identity.settings.force.unit_costs)}

@@ -51,7 +51,8 @@ def follow_arrests(
     days = {kind: np.zeros(count) for kind in IMPOSED}
     cases, was_in, has_left = np.zeros(count), np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     stays, charged, known = (_of(frame, named) for frame in (custody, charges, treatment))
-    for person, own in named.groupby("person_id", sort=False):
+    for name, own in named.groupby("person_id", sort=False):
+        person = str(name)
         moments = list(zip(own.index, own["at"], strict=True))
         for number, kind, length in _imposed(moments, stays.get(person), as_of):
             days[kind][number] += length
@@ -78,9 +79,7 @@ def _of(frame: pd.DataFrame, named: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(person): rows for person, rows in own.groupby("person_id")}
 
 
-def _imposed(
-    arrests: Moments, stays: pd.DataFrame | None, as_of: pd.Timestamp
-) -> Iterator[tuple[int, str, float]]:
+def _imposed(arrests: Moments, stays: pd.DataFrame | None, as_of: pd.Timestamp) -> Iterator[tuple[int, str, float]]:
     """Yield number of the arrest, kind and days of each stay that an arrest of the person led to."""
     if stays is None:
         return

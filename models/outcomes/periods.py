@@ -46,7 +46,9 @@ def make_periods(
     last_on = _last_day(as_of, time_zone)
     months = pd.date_range(end=last_on.replace(day=1), periods=MONTHS, freq="MS")
     ends = months + pd.offsets.MonthEnd(0)
-    month = pd.DataFrame({"from_on": months, "to_on": ends.where(ends < last_on, last_on), "is_current": ends > last_on})
+    month = pd.DataFrame(
+        {"from_on": months, "to_on": ends.where(ends < last_on, last_on), "is_current": ends > last_on}
+    )
     places = [(FORCE, FORCE, None), *(("area", area, area) for area in sorted(area_ids)), ("no_area", NO_AREA, None)]
     whole = pd.DataFrame(places, columns=["scope", "scope_id", "area_id"]).merge(month, how="cross")
     own = _of_operations(operations, months[0], last_on, time_zone)
@@ -130,10 +132,10 @@ def unrecorded(periods: pd.DataFrame, first_on: pd.Timestamp | None, what: str) 
         Name of such a record.
     """
     if first_on is None or pd.isna(first_on):
-        return pd.Series(f"no {what} was ever recorded", index=range(len(periods)), dtype=object)
-    is_before = periods["to_on"].lt(first_on).to_numpy(dtype=bool)
-    text = f"no {what} was recorded before {first_on:%Y-%m-%d}"
-    return pd.Series(np.where(is_before, text, None), index=range(len(periods)), dtype=object)
+        return _where(np.ones(len(periods), dtype=bool), f"no {what} was ever recorded")
+    return _where(
+        periods["to_on"].lt(first_on).to_numpy(dtype=bool), f"no {what} was recorded before {first_on:%Y-%m-%d}"
+    )
 
 
 def first_day(rows: pd.DataFrame) -> pd.Timestamp | None:
@@ -167,7 +169,12 @@ def few_people(counted: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
         around = counted[counted["period"].isin(np.flatnonzero(touched))]
         rest = around[~around["on"].between(own["from_on"], own["to_on"])]
         is_few[number] |= _is_few(rest["person_id"].nunique())
-    return pd.Series(np.where(is_few, FEW, None), index=range(len(periods)), dtype=object)
+    return _where(is_few, FEW)
+
+
+def _where(is_so: Bools, text: str) -> pd.Series:
+    """Return the text where it is so, else None."""
+    return pd.Series([text if each else None for each in is_so.tolist()]).astype(object)
 
 
 def _is_few(people: np.ndarray | int) -> Bools:
@@ -185,7 +192,8 @@ def with_reasons(table: pd.DataFrame, reasons: Mapping[str, pd.Series]) -> pd.Da
     reasons : mapping of str to Series
         Of a figure, or of several with a comma between their names: why it is missing, None where it is not.
     """
-    table, texts = table.copy(), [[] for _ in range(len(table))]
+    table = table.copy()
+    texts: list[list[str]] = [[] for _ in range(len(table))]
     for names, why in reasons.items():
         is_missing = why.notna().to_numpy()
         for name in names.split(", "):
