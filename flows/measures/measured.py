@@ -5,9 +5,13 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
-from flows.inputs.assembly import Map
+from flows.inputs.assembly import Map, PeopleFrames
 from flows.measures.consequences import consequences
+from flows.measures.done import read_done
 from flows.measures.harm_matrix import harm_matrix
+from flows.measures.ledger import ledger_tables
+from flows.measures.scoreboard import scoreboard_table
+from models.outcomes.unit_costs import price
 
 
 def measure_outcomes(
@@ -17,15 +21,23 @@ def measure_outcomes(
     geography: Map,
     operations: pd.DataFrame,
     codebook: pd.DataFrame,
+    *,
+    people: PeopleFrames,
+    place_actions: pd.DataFrame,
+    site_events: pd.DataFrame,
     displacement: pd.DataFrame,
     overdose_watch: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
     """Return the measuring tables less run columns, by name; call `place_incidents` on the connection first.
 
-    `operations` are those of `plan_frames`; what column is_hidden marks is named in no table.
+    `operations`, `place_actions`, `site_events` and `overdose_watch` are those of `plan_frames`; what column is_hidden
+    marks is named in no table.
     """
     as_of, settings = identity.as_of, identity.settings
-    return {
-        "harm_matrix": harm_matrix(home, identity, connection, geography, codebook, pd.DataFrame({"scope": []})),
-        "consequence": consequences(connection, operations, displacement, overdose_watch, as_of, settings),
-    }
+    done = read_done(connection, identity, geography, operations, people, codebook)
+    tables = ledger_tables(connection, identity, done, people, codebook, displacement, overdose_watch)
+    tables["scoreboard"] = scoreboard_table(connection, identity, done, place_actions, site_events, displacement)
+    tables["enforcement_cost"] = price(tables, settings.force.unit_costs)
+    tables["harm_matrix"] = harm_matrix(home, identity, connection, geography, codebook, tables["enforcement_ledger"])
+    tables["consequence"] = consequences(connection, operations, displacement, overdose_watch, as_of, settings)
+    return tables

@@ -55,4 +55,3 @@ def render_outcomes(
     """
     catalogue, zone = catalogue or Catalogue(), ZoneInfo(run["time_zone"])
     day = run["as_of"].tz_convert(zone).date()
-    grades = tables["harm_grade"][tables["harm_grade"]["graded_at"] ...]
