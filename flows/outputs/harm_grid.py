@@ -22,8 +22,8 @@ INTROS = {
     ),
     "source_by_bearer": message(
         "Drug use, drug supply and drug production do harm, and so does enforcement: days in custody, complaints and "
-        "injuries are counted as harm here, from the ledger below. Most violence is in no cell, because its record does "
-        "not say whether drugs had to do with it."
+        "injuries are counted as harm here, from the ledger below. Most violence is in no cell, because its record "
+        "does not say whether drugs had to do with it."
     ),
 }
 WORDS = {

@@ -139,7 +139,7 @@ def _measures_of(name: str) -> Callable[[Evidence, Place], Values]:
         week = place.weeks.of(known["occurred_at"])
         known = known.assign(week=week)[(week >= 0) & (known[name] > 0)]
         usual = known[known["week"] < place.weeks.before].groupby(_DRUGS)[name].median()
-        beside = known[name] / known[_DRUGS].map(usual)
+        beside = known[name] / known[_DRUGS].map(usual).astype(float)
         kept = beside.notna()
         return Values(beside[kept].to_numpy(float), known["week"][kept].to_numpy(np.int64), place.weeks.count)
 
