@@ -17,8 +17,8 @@ TITLES = {
 }
 INTROS = {
     "type_by_level": message(
-        "Reported offences of the whole force, by the kind of harm that they do. Burglary harms a household's purse, a "
-        "homicide a body and the peace of a neighbourhood: an offence may stand in two cells."
+        "Reported offences of the whole force, by the kind of harm that they do. A robbery hurts a body and a purse: it "
+        "counts in two cells. Possession of drugs and stops count in none: they say what police did."
     ),
     "source_by_bearer": message(
         "Drug use, drug supply and drug production do harm, and so does enforcement: days in custody, complaints and "
@@ -32,9 +32,9 @@ WORDS = {
     "environmental": message("Environmental"),
     "economic": message("Economic"),
     "structural": message("Structural"),
-    "individual": message("Individuals, locally"),
-    "community": message("Community, region"),
-    "country": message("Country and beyond"),
+    "individual": message("Individuals"),
+    "community": message("Community"),
+    "country": message("Country"),
     "use": message("Use"),
     "supply": message("Supply"),
     "production": message("Production"),
@@ -68,9 +68,9 @@ CONFIDENCE = {
     "high": message("high confidence"),
 }
 ANSWERED_BY = {
-    "local": message("local police"),
-    "health": message("health services"),
-    "national": message("national agencies"),
+    "local": message("Local police"),
+    "health": message("Health services"),
+    "national": message("National agencies"),
 }
 FIGURES = {  # of the enforcement ledger
     "custody_days": message("days in custody"),
@@ -100,8 +100,7 @@ def matrices(
     catalogue : Catalogue
         The texts.
     """
-    in_force = grades[(grades["ends_at"] > now) & ~grades["state"].isin(["renewed", "withdrawn"])]
-    given = {tuple(row[name] for name in PLACE): row for row in page_rows(in_force)}
+    given = {tuple(row[name] for name in PLACE): row for row in page_rows(in_force(grades, now))}
     rows = {tuple(row[name] for name in PLACE): row for row in page_rows(table)}
     drawn = []
     for matrix, (names, columns) in MATRICES.items():
@@ -161,7 +160,8 @@ def item_words(name: str, labels: Mapping[Any, str], catalogue: Catalogue) -> st
 
 def place_words(row: Mapping[str, Any], catalogue: Catalogue) -> str:
     """Return what a cell is called."""
-    return " · ".join(catalogue.text(WORDS[row[name]]) for name in PLACE[1:])
+    head, column = (catalogue.text(WORDS[row[name]]) for name in PLACE[1:])
+    return f"{head} ({column[0].lower()}{column[1:]})"
 
 
 def moves(
@@ -202,8 +202,20 @@ def _pair(row: Mapping[str, Any], end: str, catalogue: Catalogue) -> str | None:
     return f"{catalogue.text(GRADES[severity])}, {catalogue.text(GRADES[incidence])}"
 
 
-def highest(table: pd.DataFrame, catalogue: Catalogue) -> list[str]:
-    """Return the cells with the highest priority that the force answers for, in words."""
-    own = table[table["answered_by"].eq("local") & table["state"].ne("not_measured")]
-    ranks = own["priority"].map(PRIORITIES.index)
-    return [place_words(row, catalogue) for row in page_rows(own[ranks == ranks.max()])]
+def in_short(table: pd.DataFrame, grades: pd.DataFrame, now: datetime, catalogue: Catalogue) -> dict[str, Any]:
+    """Return of the cells that the force answers for: how many, those of the highest priority, those not measured."""
+    own = table[table["answered_by"] == "local"]
+    is_measured = own["state"] != "not_measured"
+    ranks = own.loc[is_measured, "priority"].map(PRIORITIES.index)
+    given = {tuple(row[name] for name in PLACE) for row in page_rows(in_force(grades, now))}
+    unknown = [row for row in page_rows(own[~is_measured]) if tuple(row[name] for name in PLACE) not in given]
+    return {
+        "every": len(own),
+        "highest": [place_words(row, catalogue) for row in page_rows(own.loc[ranks.index[ranks == ranks.max()]])],
+        "unknown": [place_words(row, catalogue) for row in unknown],
+    }
+
+
+def in_force(grades: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """Return the grades by people that are in force."""
+    return grades[(grades["ends_at"] > now) & ~grades["state"].isin(["renewed", "withdrawn"])]

@@ -36,7 +36,7 @@ def costs(ledger: pd.DataFrame, catalogue: Catalogue) -> list[dict[str, Any]]:
             "label": label("enforcement_ledger", name, catalogue),
             "total": page_row({"total": months[name].sum(min_count=1)})["total"],
             "months": int(months[name].notna().sum()),
-            "why": why_missing(months["not_recorded"].iloc[-1], name) if len(months) else None,
+            "why": (why_missing(months["not_recorded"].iloc[-1], name) if len(months) else None) or "",
         }
         for name in COSTS
     ]
@@ -60,9 +60,20 @@ def operations(ledger: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the operations of the ledger, the latest first, each with why its figures are missing."""
     found = ledger[ledger["scope"] == "operation"].sort_values(["from_on", "scope_id"], ascending=[False, True])
     return [
-        {**row, "why": {name: why_missing(row["not_recorded"], name) for name in (*OF_OPERATION, "harm_averted")}}
+        {
+            **row,
+            "verdict": _verdict(row["harm_averted_lo"], row["harm_averted_hi"]),
+            "why": {name: why_missing(row["not_recorded"], name) for name in (*OF_OPERATION, "harm_averted")},
+        }
         for row in page_rows(found)
     ]
+
+
+def _verdict(lo: float | None, hi: float | None) -> str | None:
+    """Return good or bad where the interval of harm averted lies on one side of zero, else None."""
+    if lo is None or hi is None or lo <= 0 <= hi:
+        return None
+    return "good" if lo > 0 else "bad"
 
 
 def policy(table: pd.DataFrame) -> dict[str, Any]:
@@ -93,7 +104,8 @@ def months(table: pd.DataFrame, catalogue: Catalogue) -> dict[str, Any]:
                 "label": label("scoreboard", name, catalogue),
                 "values": values,
                 "heights": [None if value is None or not top else round(100 * value / top) for value in values],
-                "why": why_missing(rows[-1]["not_recorded"], name) if rows else None,
+                "is_known": any(value is not None for value in values),
+                "why": (why_missing(rows[-1]["not_recorded"], name) if rows else None) or "",
                 "digits": 0 if name not in MEANS else 1,
             }
         )

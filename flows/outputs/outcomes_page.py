@@ -11,7 +11,7 @@ import pandas as pd
 from flows.home.home import Home
 from flows.inputs.assembly import read_run_codebook
 from flows.outputs import outcome_sections as sections
-from flows.outputs.harm_grid import highest, matrices, moves
+from flows.outputs.harm_grid import in_short, matrices, moves
 from flows.outputs.kept_run import kept_run
 from pipeline.pages.base import page_environment, page_rows
 from pipeline.privacy.pii_guard import refuse_people_in_text
@@ -75,9 +75,7 @@ def render_outcomes(
         title=f"{run['force_name']}, {catalogue.formats.day(day)}",
         matrices=matrices(table, grades, labels, now, catalogue) if len(table) else [],
         moves=moves(table, grades, before, labels, catalogue),
-        highest=highest(table, catalogue),
-        measured=int(table["state"].ne("not_measured").sum()),
-        every=len(table),
+        in_short=in_short(table, grades, now, catalogue),
         has_before=before is not None,
         area_names=sections.names_of(tables["area_ranking"]),
         **drawn,

@@ -1,8 +1,8 @@
 """The harm matrices as data: which offence counts to which cell, and the scales by which a cell is graded.
 
 Types of harm by level, and sources of harm by bearer. Severity and incidence have five words each, and a table combines
-them to a priority; no total is formed and nothing is averaged (Greenfield and Paoli 2013, International Journal of Drug
-Policy 24:3). A grade is an ordinal: it is looked up.
+them to a priority; no total is formed and nothing is averaged (Greenfield and Paoli 2022, Assessing the Harms of
+Crime, Oxford University Press). A grade is an ordinal: it is looked up.
 """
 
 import itertools
