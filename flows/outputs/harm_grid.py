@@ -17,7 +17,7 @@ TITLES = {
 }
 INTROS = {
     "type_by_level": message(
-        "Reported offences of the whole force, by the kind of harm that they do. A robbery hurts a body and a purse: it "
+        "Reported offences of the whole force, by the kind of harm that they do. A robbery hurts body and purse: it "
         "counts in two cells. Possession of drugs and stops count in none: they say what police did."
     ),
     "source_by_bearer": message(
@@ -168,7 +168,7 @@ def moves(
     table: pd.DataFrame, grades: pd.DataFrame, since: datetime | None, labels: Mapping[Any, str], catalogue: Catalogue
 ) -> list[dict[str, Any]]:
     """Return the cells that moved since the run before, by events or by a person's grade: place, before, after, by."""
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "place": place_words(row, catalogue),
             "before": _pair(row, "_before", catalogue),

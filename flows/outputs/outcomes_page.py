@@ -32,7 +32,7 @@ def write_outcomes_page(home: Home, run_id: str | None, path: Path) -> None:
     kept = runs(home.path).set_index("run_id")["as_of"]
     before = kept.get(run["predecessor_run_id"])
     labels = read_run_codebook(home.settings, run["as_of"].to_pydatetime())["label"]
-    html = render_outcomes(run, tables, labels, before=before, now=home.now(), catalogue=home.catalogue)
+    html = render_outcomes(run, tables, labels.to_dict(), before=before, now=home.now(), catalogue=home.catalogue)
     path.write_text(html, encoding="utf-8")
 
 
