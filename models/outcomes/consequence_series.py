@@ -94,7 +94,7 @@ def _violence(evidence: Evidence, place: Place) -> Ratio:
 def _new_sellers(evidence: Evidence, place: Place) -> Ratio:
     """Return suspected sellers near by week, each once a week, and those whom nobody suspected for NEW_WEEKS before.
 
-    Weeks count from NEW_WEEKS before the operation on, and from NEW_WEEKS on record: before that everybody would be new.
+    Weeks count from NEW_WEEKS before the operation on, and from NEW_WEEKS on record: before, everybody would be new.
     """
     seen, weeks = evidence.sellers.sort_values(["seller", "occurred_at"]), place.weeks
     last = seen.groupby("seller")["occurred_at"].shift()
@@ -139,7 +139,7 @@ def _measures_of(name: str) -> Callable[[Evidence, Place], Values]:
         week = place.weeks.of(known["occurred_at"])
         known = known.assign(week=week)[(week >= 0) & (known[name] > 0)]
         usual = known[known["week"] < place.weeks.before].groupby(_DRUGS)[name].median()
-        beside = known[name] / known[_DRUGS].map(usual)
+        beside = known[name] / known[_DRUGS].map(usual).astype(float)
         kept = beside.notna()
         return Values(beside[kept].to_numpy(float), known["week"][kept].to_numpy(np.int64), place.weeks.count)
 
