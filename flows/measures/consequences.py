@@ -27,7 +27,10 @@ def consequences(
     as_of: datetime,
     settings: Settings,
 ) -> pd.DataFrame:
-    """Return consequence less run columns; call `place_incidents` first. Operations that is_hidden marks are left out."""
+    """Return consequence less run columns; call `place_incidents` first.
+
+    Operations that column is_hidden marks are named nowhere.
+    """
     # An operation that began a year ago is compared with the year before it was announced, at most a block earlier.
     since = as_of - timedelta(days=LATEST_DAYS + 7 * (BEFORE_WEEKS + LOOKS[-1]))
     substances = read_substances(settings.force.substances)

@@ -94,7 +94,7 @@ def _violence(evidence: Evidence, place: Place) -> Ratio:
 def _new_sellers(evidence: Evidence, place: Place) -> Ratio:
     """Return suspected sellers near by week, each once a week, and those whom nobody suspected for NEW_WEEKS before.
 
-    Weeks count from NEW_WEEKS before the operation on, and from NEW_WEEKS on record: before that everybody would be new.
+    Weeks count from NEW_WEEKS before the operation on, and from NEW_WEEKS on record: before, everybody would be new.
     """
     seen, weeks = evidence.sellers.sort_values(["seller", "occurred_at"]), place.weeks
     last = seen.groupby("seller")["occurred_at"].shift()

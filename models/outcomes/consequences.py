@@ -1,10 +1,11 @@
-"""The five unintended consequences: what changed for the worse at operations and in the force, beside what chance gives.
+"""The five unintended consequences: what changed for the worse at operations and in the force, beside chance.
 
 At a market the weeks since its latest operation began are compared with the year before it was announced; in the force
 the weeks since the current twelve weeks began, with the year before. Chance is what shuffled weeks show
 (`models.statistics.weekly_series`). An alarm is judged after 4, 8 and 12 weeks alone, and its limit is divided by these
 looks and by the indicators of the place (Bonferroni), so that chance raises any alarm of a place in at most one case in
-ten, however often the table is read.
+ten, however often the table is read. It also needs a change beyond that of any stretch of as many weeks in the year
+before, so that a season that was there a year ago is none.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from models.outcomes.indicators import DISPLACED, OF_FORCE, OF_MARKET, OVERDOSES
 from models.places.displacement import LATEST_DAYS
 from models.places.markets import middle_of
 from models.statistics.placebo_test import TAIL
-from models.statistics.weekly_series import Change, Mix, Ratio, Series, Weeks, judge, since_weeks
+from models.statistics.weekly_series import Change, Mix, Ratio, Series, Weeks, exceeds_stretches, judge, since_weeks
 
 LOOKS = (4, 8, 12)  # weeks since, after which an alarm is judged
 FALSE_ALARMS = 0.1  # of one place over all its looks and indicators
@@ -122,7 +123,7 @@ def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, othe
     if row["weeks_before"] < LEAST_WEEKS:
         because = f"only {row['weeks_before']} weeks before are on record; {LEAST_WEEKS} are needed"
         return _unmeasured(row, indicator, because)
-    series = series.cut(first)
+    series = series.part(first, weeks.count)
     before, after = series.counts(weeks.since)
     needs_both = not isinstance(series, Ratio) or indicator.unit == "share"
     if before < LEAST or (needs_both and after < LEAST):
@@ -143,7 +144,8 @@ def _measured(row: Row, indicator: Indicator, series: Series, change: Change, si
         row |= {"before_count": before, "after_count": after, "before_level": levels[0], "after_level": levels[1]}
     worse = {"rise": value, "fall": -value, "either": abs(value)}[indicator.side]
     row |= {"change": float(value), "change_lo": float(lo), "change_hi": float(hi), "p_value": change.p_value}
-    row["is_alarm"] = bool(change.p_value <= row["alarm_limit"] and worse >= indicator.margin and worse > 0)
+    is_rare = change.p_value <= row["alarm_limit"] and exceeds_stretches(series, since, indicator.side)
+    row["is_alarm"] = bool(is_rare and worse >= indicator.margin and worse > 0)
     found = _mix_in_words(series, since, row) if isinstance(series, Mix) else _in_words(row)
     return row | {"why": f"{indicator.what}: {found}; {_verdict(row, indicator)}"}
 

@@ -54,7 +54,8 @@ EFFORT = Indicator(
 )  # fmt: skip
 WAIT = Indicator(
     "policy", "treatment_wait", "days waited for treatment", "days", "rise",
-    "no event carries days waited for treatment", weakened_by="only those who began are in it; whoever gave up waiting is not",
+    "no event carries days waited for treatment",
+    weakened_by="only those who began are in it; whoever gave up waiting is not",
 )  # fmt: skip
 MIX = Indicator(
     "substance", "substance_mix", "mix of substances", "bits", "rise", "no event names a substance", margin=0.0,

@@ -2,8 +2,8 @@
 
 Whole weeks change places, not single events, so that events that come together within a week count as one surprise: a
 permutation test whose units are the clusters (Fisher 1935, The Design of Experiments; Pitman 1937, Supplement to the
-Journal of the Royal Statistical Society 4:119). It holds as long as weeks would be alike if nothing had happened; a
-trend or a season passes for a change.
+Journal of the Royal Statistical Society 4:119). It holds as long as weeks would be alike if nothing had happened. Against
+seasons, a change is also set beside every stretch of as many weeks in the year before (`exceeds_stretches`).
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ import pandas as pd
 from models.arrays import Bools, Floats, Ints
 
 WEEK = pd.Timedelta(weeks=1)
-SHUFFLES = 3999
+SHUFFLES = 1999
 TAILS = (0.1, 0.9)  # of 80% intervals
 Side = Literal["rise", "fall", "either"]
 _HALF = 0.5  # an event: with none on one side a ratio would be infinite
@@ -52,6 +52,8 @@ def log_ratio(is_since: Bools, top: Floats, bottom: Floats | None = None) -> Flo
     top, bottom : ndarray of float
         [weeks], sums by week; without `bottom`, top per week.
     """
+    if not top.any():
+        return np.zeros(len(is_since))
     chosen = is_since.astype(np.float64)
 
     def level(held: Floats) -> Floats:
@@ -164,8 +166,8 @@ class Weeks:
 class Series(Protocol):
     """Weekly figures of one indicator; `since` is the number of weeks since."""
 
-    def cut(self, first: int) -> Self:
-        """Return it without the weeks before the first."""
+    def part(self, first: int, last: int) -> Self:
+        """Return its weeks from the first until before the last."""
 
     def on_record(self) -> Bools:
         """Return the weeks in which anything is on record."""
@@ -189,9 +191,10 @@ class Ratio:
     is_share: bool = False
     people: tuple[int, ...] | None = None  # before and since, each counted once
 
-    def cut(self, first: int) -> "Ratio":
-        """Return it without the weeks before the first."""
-        return replace(self, top=self.top[first:], bottom=None if self.bottom is None else self.bottom[first:])
+    def part(self, first: int, last: int) -> "Ratio":
+        """Return its weeks from the first until before the last."""
+        bottom = None if self.bottom is None else self.bottom[first:last]
+        return replace(self, top=self.top[first:last], bottom=bottom)
 
     def on_record(self) -> Bools:
         """Return the weeks in which anything is on record."""
@@ -230,10 +233,10 @@ class Values:
     week: Ints
     weeks: int
 
-    def cut(self, first: int) -> "Values":
-        """Return it without the weeks before the first."""
-        kept = self.week >= first
-        return Values(self.values[kept], self.week[kept] - first, self.weeks - first)
+    def part(self, first: int, last: int) -> "Values":
+        """Return its weeks from the first until before the last."""
+        kept = (self.week >= first) & (self.week < last)
+        return Values(self.values[kept], self.week[kept] - first, last - first)
 
     def on_record(self) -> Bools:
         """Return the weeks in which anything is on record."""
@@ -261,9 +264,9 @@ class Mix:
     amounts: Floats
     kinds: Sequence[str]
 
-    def cut(self, first: int) -> "Mix":
-        """Return it without the weeks before the first."""
-        return replace(self, amounts=self.amounts[first:])
+    def part(self, first: int, last: int) -> "Mix":
+        """Return its weeks from the first until before the last."""
+        return replace(self, amounts=self.amounts[first:last])
 
     def on_record(self) -> Bools:
         """Return the weeks in which anything is on record."""
@@ -286,3 +289,18 @@ class Mix:
         before, after = (part.sum(axis=0) / part.sum() for part in (self.amounts[:-since], self.amounts[-since:]))
         most = int(np.abs(after - before).round(9).argmax())
         return self.kinds[most], float(before[most]), float(after[most])
+
+
+def exceeds_stretches(series: Series, since: int, side: Side) -> bool:
+    """Return whether the weeks since depart further than every stretch of as many weeks before did from the rest of it.
+
+    The series is that of all weeks, the last `since` of them since. With no such stretch it does.
+    """
+    before = len(series.on_record()) - since
+    seen = series.draws(since_weeks(before, since, 0)[:1])[0]
+    firsts = np.arange(max(before - since + 1, 0))[:, None]
+    week = np.arange(before)
+    earlier = series.part(0, before).draws((week >= firsts) & (week < firsts + since)) if before > since else firsts[:0]
+    earlier = earlier[~np.isnan(earlier)]
+    farther = {"rise": seen > earlier, "fall": seen < earlier, "either": abs(seen) > abs(earlier)}[side]
+    return bool(np.all(farther))
