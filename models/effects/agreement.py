@@ -2,18 +2,17 @@
 
 import pandas as pd
 
-CANNOT_TELL = (
+CANNOT_TELL = (  # messages of the page: `pipeline/wording/sentences.txt`
     "The cause: whatever else began there then looks the same.",
-    "Whether harm fell or only reports of it: officers who are present are called, and told, more or less than before.",
-    "What moved further than 500 m, to other targets or into what nobody reports; table displacement looks at the next "
-    "places.",
-    "Whether it lasts: the weeks since the start are compared, and no later ones.",
-    "Most operations avert nothing that can be told from chance: no fall found is no proof that there was none.",
+    "Whether harm fell or only reports of it: people call officers who are present more or less than before.",
+    "What moved further than 500 m, to other targets, or into what nobody reports.",
+    "Whether it lasts: only the weeks since the start are compared.",
+    "Whether nothing happened: most operations avert too little to be told from chance, and no finding is no proof.",
 )
 
 
 def together(effects: pd.DataFrame) -> str:
-    """Return in a sentence how far the methods agree.
+    """Return in sentences how far the methods agree.
 
     Parameters
     ----------
@@ -23,17 +22,23 @@ def together(effects: pd.DataFrame) -> str:
     measured = effects.dropna(subset="finding")
     count = len(measured)
     if count == 0:
-        return "nothing can be said: no method could measure it"
-    found = measured["finding"].value_counts()
+        return "No method could measure it: nothing can be said."
     doubtful = int(measured["is_doubtful"].astype(bool).sum())
-    doubt = f"; the assumptions of {doubtful} of {count} are in doubt" if doubtful else ""
-    falls, rises = (int(found.get(each, 0)) for each in ("fall", "rise"))
+    doubt = f" The assumptions of {doubtful} of {count} are in doubt." if doubtful else ""
+    return _agreement(measured["finding"].tolist()) + doubt
+
+
+def _agreement(findings: list[str]) -> str:
+    count, falls, rises = len(findings), findings.count("fall"), findings.count("rise")
     if falls and rises:
-        return f"the methods contradict each other: {falls} say a fall, {rises} a rise; take it as undecided{doubt}"
-    if falls == rises == 0:
-        return f"undecided by every one of {count} methods: no change can be told from chance{doubt}"
-    way, agreeing = ("a fall", falls) if falls else ("a rise", rises)
-    if agreeing == count:
-        alone = "the only method that could measure says" if count == 1 else f"all {count} methods agree on"
-        return f"{alone} {way} beyond chance{doubt}"
-    return f"{agreeing} of {count} methods say {way}, the rest cannot tell: weak evidence{doubt}"
+        return f"The methods contradict each other: {falls} find a fall, {rises} a rise. Take it as undecided."
+    if not falls and not rises:
+        if count == 1:
+            return "Undecided: the one method that could measure cannot tell a change from chance."
+        return f"Undecided by all {count} methods: no change can be told from chance."
+    way, agreeing = ("fall", falls) if falls else ("rise", rises)
+    if agreeing < count:
+        return f"{agreeing} of {count} methods find a {way} beyond chance, the others cannot tell: weak evidence."
+    if count == 1:
+        return f"One method could measure, and it finds a {way} beyond chance."
+    return f"All {count} methods find a {way} beyond chance."

@@ -28,7 +28,9 @@ MAY: Mapping[str, Roles] = {
     **dict.fromkeys(("demo", "init", "upgrade", "new-city", "simulate", "doctor", "login", "logout"), ANYONE),
     **dict.fromkeys(("load", "ingest", "stream", "run", "backfill", "late", "schedule", "replay", "layers"), ANYONE),
     **dict.fromkeys(("forecast", "promises", "dead-letters", "audit draft", "audit register"), ANYONE),
-    **dict.fromkeys((f"evaluate {each}" for each in ("areas", "forecast", "near-repeat", "nij", "people")), ANYONE),
+    **dict.fromkeys(
+        (f"evaluate {each}" for each in ("areas", "forecast", "near-repeat", "nij", "operation", "people")), ANYONE
+    ),
     **dict.fromkeys((f"explain {each}" for each in ("area", "cell", "incident")), ANYONE),
     **dict.fromkeys((f"plan {each}" for each in ("areas", "benefit", "crackdowns", "focus", "visits")), ANYONE),
     **dict.fromkeys(("plan sheet", "plan rehearse", "show", "notices list"), ANYONE),
