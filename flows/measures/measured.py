@@ -10,7 +10,9 @@ from flows.measures.consequences import consequences
 from flows.measures.done import read_done
 from flows.measures.harm_matrix import harm_matrix
 from flows.measures.ledger import ledger_tables
+from flows.measures.operation_effects import operation_effects
 from flows.measures.scoreboard import scoreboard_table
+from geo.same_place import Boxes
 from models.outcomes.unit_costs import price
 
 
@@ -21,6 +23,7 @@ def measure_outcomes(
     geography: Map,
     operations: pd.DataFrame,
     codebook: pd.DataFrame,
+    hidden: Boxes | None = None,
     *,
     people: PeopleFrames,
     place_actions: pd.DataFrame,
@@ -31,7 +34,7 @@ def measure_outcomes(
     """Return the measuring tables less run columns, by name; call `place_incidents` on the connection first.
 
     `operations`, `place_actions`, `site_events` and `overdose_watch` are those of `plan_frames`; what column is_hidden
-    marks is named in no table.
+    marks is named in no table, nor is `hidden` ground.
     """
     as_of, settings = identity.as_of, identity.settings
     done = read_done(connection, identity, geography, operations, people, codebook)
@@ -40,4 +43,4 @@ def measure_outcomes(
     tables["enforcement_cost"] = price(tables, settings.force.unit_costs)
     tables["harm_matrix"] = harm_matrix(home, identity, connection, geography, codebook, tables["enforcement_ledger"])
     tables["consequence"] = consequences(connection, operations, displacement, overdose_watch, as_of, settings)
-    return tables
+    return tables | operation_effects(connection, operations, geography, as_of, settings, hidden)

@@ -93,7 +93,8 @@ def grade_cells(
         for code, count, ids in offences[["offence_code", "n", "evidence_ids"]].itertuples(index=False)
     }
     of_force = ledger[ledger["scope"] == "force"]
-    figures, of_months = of_force.sum(numeric_only=True).to_dict(), _months(of_force, exposure)
+    figures = {str(name): float(total) for name, total in of_force.sum(numeric_only=True).items()}
+    of_months = _months(of_force, exposure)
     kept = {} if before is None else {_place(row): row for row in before.to_dict("records")}
     rows = []
     for position, (matrix, row, column, cell) in enumerate(book.cells(), start=1):

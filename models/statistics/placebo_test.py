@@ -55,6 +55,10 @@ class Comparison:
         """Return how often chance alone rises as much."""
         return chance(float((self.departures[1:] >= self.departures[0]).mean()), self.independent)
 
+    def p_fall(self) -> float:
+        """Return how often chance alone falls as much."""
+        return chance(float((self.departures[1:] <= self.departures[0]).mean()), self.independent)
+
     def power_of_fall(self, share: float) -> float:
         """Return how often the interval would lie below zero if each report stayed away with this probability."""
         drawn = self.untouched()
@@ -63,6 +67,11 @@ class Comparison:
         room = limit - (1 - share) * drawn
         found = np.where(deviation > 0, ndtr(room / np.where(deviation > 0, deviation, 1.0)), room > 0)
         return float(found.mean())
+
+    def least_fall(self) -> float:
+        """Return the smallest fall, as a share in steps of 5%, that is found in SEEN of the cases; NaN if none is."""
+        shares = np.arange(1, 20) / 20
+        return next((float(share) for share in shares if self.power_of_fall(float(share)) >= SEEN), np.nan)
 
     def least_rise(self, departure: float) -> float:
         """Return the smallest rise that passes a departure in SEEN of the cases."""
@@ -107,6 +116,8 @@ def compare(after: Floats, before: Sequence[Floats], *, independent: float, unit
     chance_variance, grown = nnls(np.stack([np.ones(len(fitted) - 1), fitted[1:]], axis=1), roots[1:] ** 2)[0]
     # Never less than of Poisson counts: else a row of single reports would outweigh all others.
     spread = np.sqrt(np.maximum(1.0, chance_variance + grown * fitted) * (1 + doubt))
+    # The level common to all is no error between a unit and its placebos: ranks do without it (`chance`).
+    spread[1:] *= np.sqrt((len(spread)) / (len(spread) - 2))
     return Comparison(
         float(after[0]), float(expected[0] * unit), roots / spread, float(independent), unit, float(spread[0])
     )

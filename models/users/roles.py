@@ -29,7 +29,8 @@ MAY: Mapping[str, Roles] = {
     **dict.fromkeys(("load", "ingest", "stream", "run", "backfill", "late", "schedule", "replay", "layers"), ANYONE),
     **dict.fromkeys(("forecast", "promises", "dead-letters", "audit draft", "audit register"), ANYONE),
     **dict.fromkeys(
-        (f"evaluate {each}" for each in ("areas", "forecast", "near-repeat", "nij", "outcomes", "people")), ANYONE
+        (f"evaluate {each}" for each in ("areas", "forecast", "near-repeat", "nij", "operation", "outcomes", "people")),
+        ANYONE,
     ),
     **dict.fromkeys((f"explain {each}" for each in ("area", "cell", "incident")), ANYONE),
     **dict.fromkeys((f"plan {each}" for each in ("areas", "benefit", "crackdowns", "focus", "visits")), ANYONE),
