@@ -108,7 +108,7 @@ def render_outcomes(
         methods=METHODS,
         findings=FINDINGS,
         states=STATES,
-        area_names=names_of(tables["area_ranking"]),
+        area_names=_names_of(tables["area_ranking"]),
         **drawn,
     )  # fmt: skip
     refuse_people_in_text("the page of outcomes", html)
@@ -125,11 +125,11 @@ def _drawn(tables: Mapping[str, pd.DataFrame], catalogue: Catalogue) -> dict[str
     ledger, policy, board, found = map(rows, ("enforcement_ledger", "arrest_policy", "scoreboard", "consequence"))
     effects, register, money = map(rows, ("operation_effect", "operation_register", "enforcement_cost"))
     return {
-        "costs": None if ledger is None else costs(ledger, catalogue),
-        "operations": None if ledger is None else operations(ledger),
-        "policy": None if policy is None else policy(policy),
-        "board": None if board is None else months(board, catalogue),
-        "consequences": None if found is None else consequences(found),
+        "costs": None if ledger is None else _costs(ledger, catalogue),
+        "operations": None if ledger is None else _operations(ledger),
+        "policy": None if policy is None else _policy(policy),
+        "board": None if board is None else _months(board, catalogue),
+        "consequences": None if found is None else _consequences(found),
         "register": None if register is None else _register(register, effects),
         "money": None if money is None else page_rows(money[money["scope"] == "force"]),
     }
@@ -144,26 +144,26 @@ def _register(register: pd.DataFrame, effects: pd.DataFrame | None) -> list[dict
     return [{**row, "effects": own.get((row["market_id"], row["started_at"]), [])} for row in found]
 
 
-def costs(ledger: pd.DataFrame, catalogue: Catalogue) -> list[dict[str, Any]]:
+def _costs(ledger: pd.DataFrame, catalogue: Catalogue) -> list[dict[str, Any]]:
     """Return each cost of the force in the last twelve months: label, total (None: not recorded), why, and months."""
     months = ledger[ledger["scope"] == "force"]
     return [
         {
-            "label": label("enforcement_ledger", name, catalogue),
+            "label": _label("enforcement_ledger", name, catalogue),
             "total": page_row({"total": months[name].sum(min_count=1)})["total"],
             "months": int(months[name].notna().sum()),
-            "why": (why_missing(months["not_recorded"].iloc[-1], name) if len(months) else None) or "",
+            "why": (_why_missing(months["not_recorded"].iloc[-1], name) if len(months) else None) or "",
         }
         for name in COSTS
     ]
 
 
-def label(table: str, column: str, catalogue: Catalogue) -> str:
+def _label(table: str, column: str, catalogue: Catalogue) -> str:
     """Return the label of a column of a published table."""
     return catalogue.text(read_tables().find(table).column(column).title)
 
 
-def why_missing(reasons: Sequence[str] | None, name: str) -> str | None:
+def _why_missing(reasons: Sequence[str] | None, name: str) -> str | None:
     """Return why a figure is missing, of the texts `names: reason` of a row."""
     for text in reasons if reasons is not None else ():
         names, _, reason = text.partition(": ")
@@ -172,14 +172,14 @@ def why_missing(reasons: Sequence[str] | None, name: str) -> str | None:
     return None
 
 
-def operations(ledger: pd.DataFrame) -> list[dict[str, Any]]:
+def _operations(ledger: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the operations of the ledger, the latest first, each with why its figures are missing."""
     found = ledger[ledger["scope"] == "operation"].sort_values(["from_on", "scope_id"], ascending=[False, True])
     return [
         {
             **row,
             "verdict": _verdict(row["harm_averted_lo"], row["harm_averted_hi"]),
-            "why": {name: why_missing(row["not_recorded"], name) for name in (*OF_OPERATION, "harm_averted")},
+            "why": {name: _why_missing(row["not_recorded"], name) for name in (*OF_OPERATION, "harm_averted")},
         }
         for row in page_rows(found)
     ]
@@ -192,13 +192,13 @@ def _verdict(lo: float | None, hi: float | None) -> str | None:
     return "good" if lo > 0 else "bad"
 
 
-def policy(table: pd.DataFrame) -> dict[str, Any]:
+def _policy(table: pd.DataFrame) -> dict[str, Any]:
     """Return the arrests against the policy: of the force, then its shifts, then the areas with any."""
     rows = page_rows(table)
     whole = next((row for row in rows if row["scope"] == "force" and row["shift"] == "all"), None)
     return {
         "whole": whole,
-        "why": whole and why_missing(whole["not_recorded"], "share_against_policy"),
+        "why": whole and _why_missing(whole["not_recorded"], "share_against_policy"),
         "shifts": [row for row in rows if row["scope"] == "force" and row["shift"] != "all"],
         "areas": sorted(
             (row for row in rows if row["scope"] == "area" and row["shift"] == "all" and row["stated_arrests"]),
@@ -207,7 +207,7 @@ def policy(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def months(table: pd.DataFrame, catalogue: Catalogue) -> dict[str, Any]:
+def _months(table: pd.DataFrame, catalogue: Catalogue) -> dict[str, Any]:
     """Return the scoreboard of the force by month: the months, and a line of values for each figure."""
     found = table[table["scope"] == "force"].sort_values("from_on")
     rows = page_rows(found)
@@ -217,18 +217,18 @@ def months(table: pd.DataFrame, catalogue: Catalogue) -> dict[str, Any]:
         top = max((value for value in values if value is not None), default=0)
         lines.append(
             {
-                "label": label("scoreboard", name, catalogue),
+                "label": _label("scoreboard", name, catalogue),
                 "values": values,
                 "heights": [None if value is None or not top else round(100 * value / top) for value in values],
                 "is_known": any(value is not None for value in values),
-                "why": (why_missing(rows[-1]["not_recorded"], name) if rows else None) or "",
+                "why": (_why_missing(rows[-1]["not_recorded"], name) if rows else None) or "",
                 "digits": 0 if name not in MEANS else 1,
             }
         )
     return {"months": rows, "lines": lines}
 
 
-def consequences(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _consequences(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the five consequences: question, rows with an alarm, other measured rows, and those not measured."""
     found = []
     for name, question in CONSEQUENCES.items():
@@ -247,6 +247,6 @@ def consequences(table: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def names_of(ranking: pd.DataFrame) -> Mapping[str, str]:
+def _names_of(ranking: pd.DataFrame) -> Mapping[str, str]:
     """Return the name of each area by its id."""
     return dict(zip(ranking["area_id"], ranking["area_name"], strict=True))
