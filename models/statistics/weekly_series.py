@@ -2,8 +2,8 @@
 
 Whole weeks change places, not single events, so that events that come together within a week count as one surprise: a
 permutation test whose units are the clusters (Fisher 1935, The Design of Experiments; Pitman 1937, Supplement to the
-Journal of the Royal Statistical Society 4:119). It holds as long as weeks would be alike if nothing had happened. Against
-seasons, a change is also set beside every stretch of as many weeks in the year before (`exceeds_stretches`).
+Journal of the Royal Statistical Society 4:119). It holds as long as weeks would be alike if nothing had happened;
+against seasons, `exceeds_stretches` sets a change beside every stretch of as many weeks before.
 """
 
 from collections.abc import Sequence
