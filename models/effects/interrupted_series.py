@@ -6,7 +6,6 @@ level and a slope that are free after the start leave the fit before it as it is
 residuals of a Poisson fit (Cameron and Trivedi 1990, J. Econometrics 46:347).
 """
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,13 +20,60 @@ MOST = 3.0  # times the greatest mean of four weeks before: no trend is continue
 LAGS = 4  # weeks within which residuals may hang together
 DOUBT = 0.1
 YEAR_WEEKS = 365.25 / 7
+_FAR = 30.0  # of a logarithm, where a fit has not settled
+_ROUNDS, _SETTLED, _RIDGE, _LEAST_ALPHA = 30, 1e-9, 1e-9, 1e-6
 
 
 def continue_series(series: Series) -> Floats:
     """Return what each place's own trend and season let expect of the weeks since the start (as `Expect`)."""
     weeks, further = series.before.shape[1], series.after.shape[1]
     design = _design(weeks, further)
-    return np.array([_continued(counts, design, further) for counts in series.before])
+    expected = np.repeat(series.before.mean(axis=1, keepdims=True), further, axis=1)
+    is_enough = series.before.sum(axis=1) >= FEWEST_REPORTS
+    counts = series.before[is_enough]
+    continued = np.exp(np.minimum(fit_places(counts, design[:weeks]) @ design[weeks:].T, _FAR))
+    of_four = np.lib.stride_tricks.sliding_window_view(counts, 4, axis=1).mean(axis=2).max(axis=1, keepdims=True)
+    expected[is_enough] = np.minimum(continued, MOST * of_four)
+    return expected
+
+
+def fit_places(counts: Floats, design: Floats) -> Floats:
+    """Return β of a negative binomial regression of each place (places, columns of the design).
+
+    All places at once by iteratively reweighted least squares: an operation has hundreds of placebos, of which
+    statsmodels fits one at a time; a test holds both to the same numbers.
+
+    Parameters
+    ----------
+    counts : Floats
+        (places, weeks).
+    design : Floats
+        (weeks, columns), the first of ones.
+    """
+    poisson = _reweighted(counts, design, np.zeros(len(counts)))
+    mean = np.exp(np.minimum(poisson @ design.T, _FAR))
+    return _reweighted(counts, design, dispersion(counts, mean))
+
+
+def dispersion(counts: Floats, mean: Floats) -> Floats:
+    """Return α of each row, from what its counts vary around a Poisson mean beyond chance of counting."""
+    found: Floats = np.maximum(((counts - mean) ** 2 - counts).sum(axis=-1) / (mean**2).sum(axis=-1), _LEAST_ALPHA)
+    return found
+
+
+def _reweighted(counts: Floats, design: Floats, alpha: Floats) -> Floats:
+    beta = np.zeros((len(counts), design.shape[1]))
+    beta[:, 0] = np.log(counts.mean(axis=1))
+    for _ in range(_ROUNDS):
+        log_mean = np.clip(beta @ design.T, -_FAR, _FAR)
+        mean = np.exp(log_mean)
+        weight = mean / (1 + alpha[:, None] * mean)
+        squares = np.einsum("wp,nw,wq->npq", design, weight, design) + _RIDGE * np.eye(design.shape[1])
+        products = np.einsum("wp,nw->np", design, weight * (log_mean + (counts - mean) / mean))
+        last, beta = beta, np.linalg.solve(squares, products[..., None])[..., 0]
+        if np.abs(beta - last).max(initial=0) < _SETTLED:
+            break
+    return beta
 
 
 def lacking(series: Series) -> str | None:
@@ -62,15 +108,20 @@ class Residuals:
 
 def residuals(before: Floats) -> Residuals | None:
     """Return how a place's weeks before the start lie around the model; None where too few are on record."""
+    from statsmodels.genmod.families import NegativeBinomial, Poisson
+    from statsmodels.genmod.generalized_linear_model import GLM
     from statsmodels.stats.diagnostic import acorr_ljungbox
 
     if len(before) < WEEKS_BEFORE or before.sum() < FEWEST_REPORTS:
         return None
     design = _design(len(before), 0)
-    poisson, mean, alpha = _fits(before, design)
-    around = (before - mean) / np.sqrt(mean + alpha * mean**2)
-    dispersion = float(((before - poisson) ** 2 / poisson).sum() / (len(before) - design.shape[1]))
-    return Residuals(dispersion, float(acorr_ljungbox(around, lags=[LAGS])["lb_pvalue"].iloc[0]))
+    poisson = GLM(before, design, family=Poisson()).fit()
+    alpha = float(dispersion(before, poisson.fittedvalues))
+    around = GLM(before, design, family=NegativeBinomial(alpha=alpha)).fit().resid_pearson
+    return Residuals(
+        float(poisson.pearson_chi2 / poisson.df_resid),
+        float(acorr_ljungbox(around, lags=[LAGS])["lb_pvalue"].iloc[0]),
+    )
 
 
 def _design(weeks: int, further: int) -> Floats:
@@ -80,25 +131,3 @@ def _design(weeks: int, further: int) -> Floats:
         angle = 2 * np.pi * week / YEAR_WEEKS
         columns += [np.sin(angle), np.cos(angle)]
     return np.stack(columns, axis=1)
-
-
-def _continued(counts: Floats, design: Floats, further: int) -> Floats:
-    if len(counts) < WEEKS_BEFORE or counts.sum() < FEWEST_REPORTS:
-        return np.full(further, counts.mean())
-    _, mean, _ = _fits(counts, design)
-    limit = MOST * np.convolve(counts, np.full(4, 0.25), mode="valid").max()
-    return np.minimum(mean[len(counts) :], limit)
-
-
-def _fits(counts: Floats, design: Floats) -> tuple[Floats, Floats, float]:
-    """Return the means of a Poisson and of a negative binomial fit, the latter also of later weeks, and its α."""
-    from statsmodels.genmod.families import NegativeBinomial, Poisson
-    from statsmodels.genmod.generalized_linear_model import GLM
-
-    own = design[: len(counts)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a fit that has not settled; placebos are fitted and judged alike
-        poisson = GLM(counts, own, family=Poisson()).fit().fittedvalues
-        alpha = float(max(((counts - poisson) ** 2 - counts).sum() / (poisson**2).sum(), 1e-6))
-        fit = GLM(counts, own, family=NegativeBinomial(alpha=alpha)).fit()
-    return poisson, np.exp(np.minimum(design @ fit.params, 50.0)), alpha
