@@ -15,6 +15,7 @@ from models.outcomes.periods import (
     FORCE,
     KEY,
     NO_AREA,
+    YEAR,
     few_people,
     first_day,
     first_reason,
@@ -81,24 +82,23 @@ def enforcement_ledger(
         One row per period; counts, hours and days are missing with a reason where they were not recorded.
     """
     counted = in_periods(arrests, periods)
+    done = in_periods(actions[["kind", "area_id", "on", "hours", "count", "party"]], periods)
     shifts = in_periods(staffing, periods)
     table, reasons = periods.copy(), dict[str, pd.Series]()
     table["staffed_hours"] = total(shifts, periods, "hours")
     reasons["staffed_hours"] = total(shifts, periods).map({0: "no shift was reported"})
-    table["operation_hours"] = hours_at_work(actions, periods, as_of=as_of, time_zone=time_zone)
+    table["operation_hours"] = hours_at_work(actions, done, periods, as_of=as_of, time_zone=time_zone)
     reasons["operation_hours"] = _unless(actions[actions["kind"].isin(AT_WORK)], periods, "visit or operation")
     _add_arrests(table, reasons, arrests, counted, first_records)
     for kind, name, noun in (("seizure", "seizures", "seizure"), ("complaint", "complaints", "complaint")):
-        of_kind = actions[actions["kind"] == kind]
-        table[name] = total(in_periods(of_kind, periods), periods, "count")
-        reasons[name] = _unless(of_kind, periods, noun)
+        table[name] = total(done[done["kind"] == kind], periods, "count")
+        reasons[name] = _unless(actions[actions["kind"] == kind], periods, noun)
     for kind, (every, of) in HURT.items():
-        of_kind = actions[actions["kind"] == kind]
-        hurt = in_periods(of_kind, periods)
+        hurt = done[done["kind"] == kind]
         names = [every, f"{of}_officers", f"{of}_public"]
         for name, party in zip(names, (None, "officer", "public"), strict=True):
             table[name] = total(hurt if party is None else hurt[hurt["party"] == party], periods, "count")
-        reasons[", ".join(names)] = _unless(of_kind, periods, kind)
+        reasons[", ".join(names)] = _unless(actions[actions["kind"] == kind], periods, kind)
     _add_operations(table, reasons, averted_by_operations(periods, displacement, time_zone), watch)
     return with_reasons(table, reasons)
 
@@ -125,13 +125,7 @@ def arrest_policy(
         By scope, area and shift (`all` and each): arrests, those of a stated offence, of these against the policy by
         reason, their share with its 80% interval, and arrests of people with possession alone.
     """
-    months = periods[periods["scope"] != "operation"]
-    whole = months.groupby(["scope", "scope_id"], sort=False, as_index=False).agg(
-        area_id=("area_id", "first"),
-        from_on=("from_on", "min"),
-        to_on=("to_on", "max"),
-        is_current=("is_current", "max"),
-    )
+    whole = periods[periods["span"] == YEAR].reset_index(drop=True)
     marked = arrests.assign(is_of_possession=only_possession.to_numpy(dtype=bool), shift=shift.to_numpy(dtype=object))
     parts = [_policy_of(whole, marked, marked, ALL_SHIFTS)]
     parts += [
@@ -166,15 +160,16 @@ def _policy_of(whole: pd.DataFrame, of_shift: pd.DataFrame, every: pd.DataFrame,
     )
 
 
-def hours_at_work(actions: pd.DataFrame, periods: pd.DataFrame, *, as_of: pd.Timestamp, time_zone: str) -> pd.Series:
+def hours_at_work(
+    actions: pd.DataFrame, done: pd.DataFrame, periods: pd.DataFrame, *, as_of: pd.Timestamp, time_zone: str
+) -> pd.Series:
     """Return officer hours of operations by the day and of single visits, per period.
 
     It is `models.operations.promises.delivered_hours` of all periods at once: `hours` of a crackdown_start are hours a
-    day until the next one of the area, or its end.
+    day until the next one of the area, or its end. `done` are the actions as of `in_periods`.
     """
     place = actions["area_id"].astype(object).where(actions["area_id"].notna(), NO_AREA)
-    visits = actions[actions["kind"] == "visit"]
-    spent = total(in_periods(visits.assign(hours=visits["hours"].fillna(0.0)), periods), periods, "hours")
+    spent = total(done[done["kind"] == "visit"], periods, "hours")
     changes = actions.assign(place=place)[actions["kind"].isin(["crackdown_start", "crackdown_end"])]
     changes = changes.sort_values(["place", "at", "kind", "hours"])
     changes = changes.assign(until=changes.groupby("place")["at"].shift(-1).fillna(as_of))

@@ -1,8 +1,8 @@
-"""The periods that outcomes and costs are counted over: local months of the force and of each area, and operations.
+"""The periods that outcomes and costs are counted over: local months and the year of them, and operations.
 
-Months tile the days, and the areas with `NO_AREA` tile the force: what is counted sums over months and areas. What was
-not recorded is missing with a reason, never zero. Figures drawn from records of people are withheld where few people
-stand behind them.
+Months and their year are counted for the force, for each area, and for `NO_AREA`, what names no area of the map. Months
+tile the days, and areas with `NO_AREA` tile the force, so that counts sum over both. What was not recorded is missing
+with a reason, never zero. Figures drawn from records of people are withheld where few people stand behind them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,14 @@ MONTHS = 12  # the current one among them
 FEWEST_PEOPLE = 10
 FEW = f"fewer than {FEWEST_PEOPLE} people"
 REASONS = "not_recorded"
-KEY = ("scope", "scope_id", "area_id", "from_on", "to_on", "is_current")
+MONTH, YEAR, OPERATION = "month", "year", "operation"  # spans
+KEY = ("scope", "scope_id", "area_id", "span", "from_on", "to_on", "is_current")
 
 
 def make_periods(
     area_ids: Sequence[str], operations: pd.DataFrame, *, as_of: pd.Timestamp, time_zone: str
 ) -> pd.DataFrame:
-    """Return the months of the force, of each area and of `NO_AREA`, and the operations of these months.
+    """Return the months of the force, of each area and of `NO_AREA`, the year of them, and the operations in it.
 
     Parameters
     ----------
@@ -40,17 +41,22 @@ def make_periods(
     -------
     DataFrame
         KEY with local days as timestamps without a zone: scope (force, area, no_area, operation), scope_id (`FORCE`,
-        an area, `NO_AREA`, or the market of an operation, else its area), area_id (null where there is none), from_on,
-        to_on (the last day, counted), is_current (it goes on).
+        an area, `NO_AREA`, or the market of an operation, else its area), area_id (null where there is none), span
+        (MONTH, YEAR, OPERATION), from_on, to_on (the last day, counted), is_current (it goes on).
     """
     last_on = _last_day(as_of, time_zone)
     months = pd.date_range(end=last_on.replace(day=1), periods=MONTHS, freq="MS")
     ends = months + pd.offsets.MonthEnd(0)
-    month = pd.DataFrame(
-        {"from_on": months, "to_on": ends.where(ends < last_on, last_on), "is_current": ends > last_on}
+    spans = pd.DataFrame(
+        {
+            "span": [MONTH] * MONTHS + [YEAR],
+            "from_on": [*months, months[0]],
+            "to_on": [*ends.where(ends < last_on, last_on), last_on],
+            "is_current": [*(ends > last_on), ends[-1] > last_on],
+        }
     )
     places = [(FORCE, FORCE, None), *(("area", area, area) for area in sorted(area_ids)), ("no_area", NO_AREA, None)]
-    whole = pd.DataFrame(places, columns=["scope", "scope_id", "area_id"]).merge(month, how="cross")
+    whole = pd.DataFrame(places, columns=["scope", "scope_id", "area_id"]).merge(spans, how="cross")
     own = _of_operations(operations, months[0], last_on, time_zone)
     rows = pd.concat([whole, own], ignore_index=True) if len(own) else whole
     return rows.astype({"area_id": object})[list(KEY)]
@@ -75,6 +81,7 @@ def _of_operations(
             "scope": "operation",
             "scope_id": begun["market_id"].astype(object).where(begun["market_id"].notna(), begun["area_id"]),
             "area_id": begun["area_id"],
+            "span": OPERATION,
             "from_on": local_days(begun["started_at"], time_zone),
             "to_on": ended_on.fillna(last_on),
             "is_current": ended_on.isna(),
@@ -95,21 +102,20 @@ def in_periods(rows: pd.DataFrame, periods: pd.DataFrame) -> pd.DataFrame:
         As `make_periods` returns.
     """
     numbered = periods.assign(period=np.arange(len(periods)))
-    of_force = numbered[numbered["scope"] == FORCE].sort_values("from_on")
-    month = np.searchsorted(of_force["from_on"], rows["on"], side="right") - 1
-    dated = rows.assign(from_on=of_force["from_on"].to_numpy()[np.maximum(month, 0)])
-    dated = dated[(month >= 0) & rows["on"].le(of_force["to_on"].max()).to_numpy()]
-    dated = dated.assign(scope_id=dated["area_id"].astype(object).where(dated["area_id"].notna(), NO_AREA))
-    months = numbered.loc[numbered["scope"].isin(["area", "no_area"]), ["scope_id", "from_on", "period"]]
-    parts = [
-        dated.merge(of_force[["from_on", "period"]], on="from_on"),
-        dated.merge(months, on=["scope_id", "from_on"]),
-    ]
-    for operation in numbered[numbered["scope"] == "operation"].to_dict("records"):
+    kept, parts = [*rows.columns, "period"], [rows.assign(period=0)[:0]]
+    placed = rows.assign(scope_id=rows["area_id"].astype(object).where(rows["area_id"].notna(), NO_AREA))
+    for _, of_span in numbered[numbered["span"] != OPERATION].groupby("span"):
+        of_force = of_span[of_span["scope"] == FORCE].sort_values("from_on")
+        place = np.searchsorted(of_force["from_on"], rows["on"], side="right") - 1
+        dated = placed.assign(from_on=of_force["from_on"].to_numpy()[np.maximum(place, 0)])
+        dated = dated[(place >= 0) & rows["on"].le(of_force["to_on"].max()).to_numpy()]
+        parts.append(dated.merge(of_force[["from_on", "period"]], on="from_on"))
+        of_places = of_span.loc[of_span["scope"] != FORCE, ["scope_id", "from_on", "period"]]
+        parts.append(dated.merge(of_places, on=["scope_id", "from_on"]))
+    for operation in numbered[numbered["span"] == OPERATION].to_dict("records"):
         is_in = rows["area_id"].eq(operation["area_id"]) & rows["on"].between(operation["from_on"], operation["to_on"])
         parts.append(rows[is_in].assign(period=operation["period"]))
-    kept = [*rows.columns, "period"]
-    return pd.concat([part[kept] for part in parts if len(part)] or [parts[0][kept]], ignore_index=True)
+    return pd.concat([part[kept] for part in parts if len(part)] or parts, ignore_index=True)
 
 
 def total(counted: pd.DataFrame, periods: pd.DataFrame, column: str | None = None) -> pd.Series:
@@ -146,8 +152,9 @@ def first_day(rows: pd.DataFrame) -> pd.Timestamp | None:
 def few_people(counted: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
     """Return `FEW` for each period whose figure would be one of one to nine people, None elsewhere.
 
-    It is also withheld where another published figure less this one would be of so few: for the force where the areas
-    withheld in a month hold so few together, for an operation where the rest of its months in its area does.
+    It is also withheld where figures that are published would give one of so few by subtraction: of the force, where
+    the areas withheld hold so few together; of a year, where the months withheld do; of an operation, where the rest of
+    its months, or of the year, in its area does.
 
     Parameters
     ----------
@@ -158,17 +165,27 @@ def few_people(counted: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
     """
     people = counted.groupby("period")["person_id"].nunique().reindex(range(len(periods)), fill_value=0)
     is_few = _is_few(people.to_numpy())
-    month, scope = periods["from_on"].to_numpy(), periods["scope"].to_numpy()
-    for number in np.flatnonzero(scope == FORCE):
-        withheld = np.flatnonzero(is_few & (month == month[number]) & np.isin(scope, ["area", "no_area"]))
-        is_few[number] |= _is_few(counted.loc[counted["period"].isin(withheld), "person_id"].nunique())
-    for number in np.flatnonzero(scope == "operation"):
+    place, span, begin = (periods[name].to_numpy() for name in ("scope_id", "span", "from_on"))
+
+    def hold_few(parts: Bools) -> Bools:
+        withheld = np.flatnonzero(is_few & parts)
+        return _is_few(counted.loc[counted["period"].isin(withheld), "person_id"].nunique())
+
+    is_area = np.isin(periods["scope"], ["area", "no_area"])
+    for number in np.flatnonzero((span == YEAR) & is_area):
+        is_few[number] |= hold_few((place == place[number]) & (span == MONTH))
+    for number in np.flatnonzero(place == FORCE):
+        is_few[number] |= hold_few(is_area & (span == span[number]) & (begin == begin[number]))
+    for number in np.flatnonzero((span == YEAR) & (place == FORCE)):
+        is_few[number] |= hold_few((place == FORCE) & (span == MONTH))
+    for number in np.flatnonzero(span == OPERATION):
         own = periods.iloc[number]
-        touched = periods["area_id"].eq(own["area_id"]) & periods["scope"].eq("area")
-        touched &= periods["from_on"].le(own["to_on"]) & periods["to_on"].ge(own["from_on"])
-        around = counted[counted["period"].isin(np.flatnonzero(touched))]
-        rest = around[~around["on"].between(own["from_on"], own["to_on"])]
-        is_few[number] |= _is_few(rest["person_id"].nunique())
+        for kind in (MONTH, YEAR):
+            touched = periods["area_id"].eq(own["area_id"]) & periods["span"].eq(kind)
+            touched &= periods["from_on"].le(own["to_on"]) & periods["to_on"].ge(own["from_on"])
+            around = counted[counted["period"].isin(np.flatnonzero(touched))]
+            rest = around[~around["on"].between(own["from_on"], own["to_on"])]
+            is_few[number] |= _is_few(rest["person_id"].nunique())
     return _where(is_few, FEW)
 
 
