@@ -13,8 +13,8 @@ from models.effects.agreement import together
 from models.operations.history import is_over
 
 REGISTER_COLUMNS = (
-    "market_id", "area_id", "registered_at", "outcome", "comparison", "started_at", "stop_on", "ended_at", "state",
-    "due_since", "evaluated_at", "found", "measured",
+    "position", "market_id", "area_id", "registered_at", "outcome", "comparison", "started_at", "stop_on", "ended_at",
+    "state", "due_since", "evaluated_at", "found", "measured",
 )  # fmt: skip
 FIRST = "difference_in_differences"  # the method whose interval the register names
 
@@ -40,18 +40,25 @@ def register_operations(operations: pd.DataFrame, effects: pd.DataFrame, today: 
     """
     begun = operations["registered_at"].fillna(operations["announced_at"]).fillna(operations["started_at"])
     ordered = operations.assign(begun=begun).sort_values(["begun", "area_id"], ascending=[False, True], kind="stable")
-    rows = [{**row, **_state(row, today), "measured": _measured(row, effects)} for row in ordered.to_dict("records")]
-    return pd.DataFrame(rows, columns=[*REGISTER_COLUMNS])
+    states = [_state(row, today) for row in ordered.to_dict("records")]
+    told = {
+        "position": range(1, len(ordered) + 1),
+        "state": [state for state, _ in states],
+        "due_since": pd.Series([since for _, since in states], index=ordered.index, dtype=object),
+        "measured": pd.Series([_measured(row, effects) for row in ordered.to_dict("records")], dtype=object).to_numpy(),
+    }
+    return ordered.assign(**told)[[*REGISTER_COLUMNS]].reset_index(drop=True)
 
 
-def _state(operation: Row, today: date) -> Row:
+def _state(operation: Row, today: date) -> tuple[str, date | None]:
+    """Return the state, and the day since which an evaluation is owed."""
     if not pd.isna(operation["evaluated_at"]):
-        return {"state": "evaluated", "due_since": None}
+        return "evaluated", None
     if is_over(operation, today):
         ends = [] if pd.isna(operation["ended_at"]) else [operation["ended_at"].date()]
         ends += [] if pd.isna(operation["stop_on"]) else [operation["stop_on"]]
-        return {"state": "due", "due_since": min(ends)}
-    return {"state": "registered" if pd.isna(operation["started_at"]) else "running", "due_since": None}
+        return "due", min(ends)
+    return "registered" if pd.isna(operation["started_at"]) else "running", None
 
 
 def _measured(operation: Row, effects: pd.DataFrame) -> str | None:
