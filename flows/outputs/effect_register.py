@@ -11,6 +11,7 @@ from flows.human_log.list_events import effect_rows
 from models.effects.register import REGISTER_COLUMNS
 from pipeline.publication.publish import read_published
 
+TOLD = REGISTER_COLUMNS[1:]  # less position
 SHOWN = (
     "kind", "subject", "area_id", "outcome", "comparison", "registered_at", "started_at", "stop_on", "state",
     "due_since", "found", "measured",
@@ -20,17 +21,17 @@ SHOWN = (
 def read_register(home: Home, run_id: str | None) -> pd.DataFrame:
     """Return the operations of a run (default: the latest) and every registration of a list, the latest first.
 
-    Columns are kind (operation or list), subject (a market, or a table that is a list) and REGISTER_COLUMNS; a list's
+    Columns are kind (operation or list), subject (a market, or a table that is a list) and TOLD; a list's
     registration runs from when it is registered. Nobody is named.
     """
-    operations = read_published(home.path, "operation_register", run_id)[[*REGISTER_COLUMNS]]
+    operations = read_published(home.path, "operation_register", run_id)[list(TOLD)]
     operations = operations.rename(columns={"market_id": "subject"}).assign(kind="operation")
     lists = _lists(effect_rows(read_ledger(home)), home.now(), home.settings.force.zone)
     parts = [part.astype(object) for part in (operations, lists) if len(part)]
     whole = pd.concat(parts) if parts else operations
     begun = pd.to_datetime(whole["registered_at"].fillna(whole["started_at"]), utc=True)
     whole = whole.assign(begun=begun).sort_values("begun", ascending=False, kind="stable", ignore_index=True)
-    return whole[["kind", "subject", *REGISTER_COLUMNS[1:]]]
+    return whole[["kind", "subject", *TOLD[1:]]]
 
 
 def _lists(rows: pd.DataFrame, now: datetime, zone: ZoneInfo) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def _lists(rows: pd.DataFrame, now: datetime, zone: ZoneInfo) -> pd.DataFrame:
     state = pd.Series("running", index=rows.index).mask(is_over, "due").mask(is_evaluated, "evaluated")
     return pd.DataFrame(
         {
-            **dict.fromkeys(REGISTER_COLUMNS[1:]),
+            **dict.fromkeys(TOLD[1:]),
             "kind": "list",
             "subject": rows["list"],
             **{name: rows[name] for name in ("outcome", "comparison", "registered_at", "evaluated_at", "found")},

@@ -13,8 +13,8 @@ from models.effects.agreement import together
 from models.operations.history import is_over
 
 REGISTER_COLUMNS = (
-    "market_id", "area_id", "registered_at", "outcome", "comparison", "started_at", "stop_on", "ended_at", "state",
-    "due_since", "evaluated_at", "found", "measured",
+    "position", "market_id", "area_id", "registered_at", "outcome", "comparison", "started_at", "stop_on", "ended_at",
+    "state", "due_since", "evaluated_at", "found", "measured",
 )  # fmt: skip
 FIRST = "difference_in_differences"  # the method whose interval the register names
 
@@ -42,6 +42,7 @@ def register_operations(operations: pd.DataFrame, effects: pd.DataFrame, today: 
     ordered = operations.assign(begun=begun).sort_values(["begun", "area_id"], ascending=[False, True], kind="stable")
     states = [_state(row, today) for row in ordered.to_dict("records")]
     told = {
+        "position": range(1, len(ordered) + 1),
         "state": [state for state, _ in states],
         "due_since": pd.Series([since for _, since in states], index=ordered.index, dtype=object),
         "measured": pd.Series([_measured(row, effects) for row in ordered.to_dict("records")], dtype=object).to_numpy(),

@@ -46,6 +46,7 @@ def test_the_register_says_what_was_promised_until_when_and_what_came() -> None:
     table = register_operations(operations_of(pd.DataFrame(ACTIONS)), EFFECTS, TODAY)
     assert list(table.columns) == list(REGISTER_COLUMNS)
     assert table["area_id"].tolist() == ["A5", "A4", "A3", "A2", "A1"]  # the latest first
+    assert table["position"].tolist() == [1, 2, 3, 4, 5]
     by_area = table.set_index("area_id")
     assert by_area["state"].to_dict() == {
         "A1": "evaluated", "A2": "due", "A3": "running", "A4": "registered", "A5": "registered"
