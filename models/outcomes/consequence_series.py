@@ -66,7 +66,7 @@ class Evidence:
         """The incidents that name a substance, by the name that it is counted as."""
         named = self.incidents.dropna(subset=_DRUGS)
         words = named[_DRUGS].str.strip().str.lower()
-        return named.assign(substance=words.map(self.names).fillna(words))
+        return named.assign(substance=[self.names.get(word, word) for word in words])
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,6 @@ def measured(
     return table.set_index(["place", "indicator"])
 
 
-def alarms(seed: int, planted: Planted | None = None) -> set[tuple[str, str]]:
+def alarms(evidence: Evidence) -> set[tuple[str, str]]:
     """Return place and indicator of every alarm that is raised at one of the looks."""
-    evidence = evidence_of(seed, planted)
     return {key for weeks in (4, 8, 12) for key in measured(evidence, weeks).query("is_alarm").index}

@@ -9,10 +9,11 @@ from scipy.stats import binomtest
 
 from models.outcomes.consequences import COLUMNS, FALSE_ALARMS, FORCE, LOOKS, Evidence, measure_consequences
 from models.outcomes.indicators import OF_FORCE, OF_MARKET
-from tests.models.operations.overdose_towns import any_alarm
+from tests.models.operations.overdose_towns import city, overdoses, seizures, watched_on
 from tests.models.outcomes.forces import (
     AREA,
     MARKET,
+    NAMES,
     OPERATION,
     START,
     Planted,
@@ -83,14 +84,16 @@ def test_each_planted_consequence_is_seen_with_its_interval_and_no_other_side(
 
 
 def test_a_figure_is_judged_after_four_eight_and_twelve_weeks_alone() -> None:
-    evidence = evidence_of(4)
+    evidence = only(evidence_of(4), "treatment_starts")
     assert [measured(evidence, weeks)["weeks_after"].max() for weeks in (4, 5, 8, 11, 12)] == [4, 4, 8, 8, 12]
     early = measured(evidence, 3)
     assert early.loc[(MARKET, "violence"), "not_measured_because"] == "fewer than 28 days have passed since it began"
-    assert early.loc[(FORCE, "price"), "weeks_after"] == 12  # the twelve weeks before
-    assert early.loc[(FORCE, "price"), "started_at"] == START - pd.Timedelta(weeks=12)
-    limits = measured(evidence).groupby("place")["alarm_limit"].min()
-    assert limits[FORCE] == FALSE_ALARMS / (len(LOOKS) * len(OF_FORCE))
+    starts = early.loc[(FORCE, "treatment_starts")]
+    assert (starts["weeks_after"], starts["started_at"]) == (
+        12,
+        START - pd.Timedelta(weeks=12),
+    )
+    assert starts["alarm_limit"] == FALSE_ALARMS / (len(LOOKS) * len(OF_FORCE))
 
 
 def test_counts_of_fewer_than_ten_people_are_suppressed_and_fewer_sellers_give_no_share() -> None:
@@ -123,15 +126,16 @@ def test_hours_of_an_operation_count_by_the_day_until_it_ends() -> None:
 
 
 def test_words_for_one_drug_are_one_drug() -> None:
-    evidence = evidence_of(5)
+    evidence = only(evidence_of(5), "substance_mix")
     is_since = evidence.incidents["occurred_at"] >= START
     slang = evidence.incidents["substance"].where(evidence.incidents["substance"].ne("heroin") | ~is_since, " Smack")
+    evidence = replace(evidence, names=NAMES)
     renamed = replace(evidence, incidents=evidence.incidents.assign(substance=slang))
     pd.testing.assert_frame_equal(measured(renamed), measured(evidence))
 
 
 def test_the_order_of_rows_changes_no_bit() -> None:
-    evidence = evidence_of(6, Planted({"violence_near": 2.0}))
+    evidence = evidence_of(6, weeks=40)
     mixed = Evidence(
         *(each.sample(frac=1, random_state=1) for each in (evidence.incidents, evidence.actions, evidence.sellers)),
         names=evidence.names,
@@ -163,8 +167,8 @@ def test_the_alarms_of_displacement_and_of_the_overdose_watch_are_told_and_not_j
 @pytest.mark.sampled
 def test_without_anything_planted_chance_raises_an_alarm_in_at_most_one_place_in_ten() -> None:
     """With a season and a trend, at all three looks."""
-    runs = sample(2, whole=1000)
-    raised = [alarms(seed, Planted(season=0.15, trend=0.1)) for seed in range(runs)]
+    runs = sample(1, whole=1000)
+    raised = [alarms(evidence_of(seed, Planted(season=0.15, trend=0.1))) for seed in range(runs)]
     for places in ({FORCE}, {MARKET}):
         count = sum(any(place in places for place, _ in of_run) for of_run in raised)
         assert binomtest(count, runs, FALSE_ALARMS, alternative="greater").pvalue > 0.01, (places, count)
@@ -180,17 +184,31 @@ def test_without_anything_planted_chance_raises_an_alarm_in_at_most_one_place_in
 )
 def test_a_planted_shift_and_a_drop_in_treatment_are_raised_in_their_window(indicator: str, planted: Planted) -> None:
     runs = sample(3, whole=1000)
-    found = sum((FORCE, indicator) in alarms(seed, planted) for seed in range(runs))
-    assert binomtest(found, runs, 0.8, alternative="less").pvalue > 0.01, found
-    assert found >= (0.8 * runs if runs > 100 else 1)
+    found = sum((FORCE, indicator) in alarms(only(evidence_of(seed, planted), indicator)) for seed in range(runs))
+    assert found >= 0.8 * runs
+
+
+def only(evidence: Evidence, indicator: str) -> Evidence:
+    """Return what one of two indicators reads, which is faster to measure."""
+    if indicator == "treatment_starts":
+        return replace(EMPTY, actions=evidence.acts("referral_started"))
+    drugs = evidence.incidents.dropna(subset="substance").assign(price_per_gram=np.nan, purity=np.nan)
+    return replace(EMPTY, incidents=drugs, synthetic_opioids=evidence.synthetic_opioids)
 
 
 @pytest.mark.sampled
-def test_a_planted_cluster_of_overdoses_is_raised_in_its_window() -> None:
-    """Three times as many within 500 m and 21 days, where at least five are expected."""
-    towns = sample(2, whole=250)
-    days = (3, 7, 14, 20.9) if towns < 100 else (*range(1, 21), 20.9)
-    runs = [any_alarm(seed, 3, days, places=12) for seed in range(towns)]
-    is_many = np.concatenate([expected >= 5 for _, expected in runs])
-    raised = np.concatenate([alarm[:, -1] for alarm, _ in runs])[is_many]
-    assert raised.mean() >= 0.8, (raised.mean(), len(raised))
+@pytest.mark.parametrize("clustered", [0.0, 0.4])
+def test_a_planted_cluster_of_overdoses_is_raised_in_its_window(clustered: float) -> None:
+    """Eight within some 250 m in a fortnight, also in a city where overdoses follow each other anyway."""
+    towns = sample(3, whole=1000)
+    days = sample((7, 14, 20.9), whole=(*range(1, 21), 20.9))
+    assert sum(is_cluster_raised(seed, clustered, days) for seed in range(towns)) >= 0.8 * towns
+
+
+def is_cluster_raised(seed: int, clustered: float, days: tuple[float, ...]) -> bool:
+    known, at_m = city(seed, clustered=clustered)
+    rng = np.random.default_rng([seed, 8])
+    more = overdoses(rng.uniform(1, 15, 8), at_m[0] + rng.normal(0, 120, (8, 2)))
+    known = pd.concat([known, more], ignore_index=True)
+    watches = (watched_on(day, known, seizures(at_m[:1])) for day in days)
+    return any(watch.loc[watch["cause"] == "seizure", "is_alarm"].any() for watch in watches)
