@@ -37,6 +37,7 @@ TABLES = {
     "outcomes": "outcome_monitor",
     "officers": "officer_allocation",
     "crackdowns": "crackdown_plan",
+    "consequences": "consequence",
     "overdoses": "overdose_watch",
     "visits": "visit_plan",
     "promises": "promise",

@@ -179,6 +179,7 @@ class ForceSettings:
     staffing: StaffingSettings
     fidelity: Path
     equity_shares: Path | None
+    substances: Path
     shifts: Mapping[str, str]
     language: str
     place_names: PlaceNamesSettings

@@ -6,6 +6,7 @@ import pandas as pd
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.inputs.assembly import Map, PeopleFrames
+from flows.measures.consequences import consequences
 from flows.measures.done import read_done
 from flows.measures.ledger import ledger_tables
 from flows.measures.scoreboard import scoreboard_table
@@ -19,12 +20,12 @@ def measure_outcomes(
     geography: Map,
     operations: pd.DataFrame,
     codebook: pd.DataFrame,
+    displacement: pd.DataFrame,
+    overdose_watch: pd.DataFrame,
     *,
     people: PeopleFrames,
     place_actions: pd.DataFrame,
     site_events: pd.DataFrame,
-    displacement: pd.DataFrame,
-    overdose_watch: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
     """Return the measuring tables less run columns, by name; call `place_incidents` on the connection first.
 
@@ -32,7 +33,13 @@ def measure_outcomes(
     marks is named in no table.
     """
     del home
+    as_of, settings = identity.as_of, identity.settings
     done = read_done(connection, identity, geography, operations, people, codebook)
-    tables = ledger_tables(connection, identity, done, people, codebook, displacement, overdose_watch)
-    tables["scoreboard"] = scoreboard_table(connection, identity, done, place_actions, site_events, displacement)
-    return {**tables, "enforcement_cost": price(tables, identity.settings.force.unit_costs)}
+    ledger = ledger_tables(connection, identity, done, people, codebook, displacement, overdose_watch)
+    scoreboard = scoreboard_table(connection, identity, done, place_actions, site_events, displacement)
+    counted = {**ledger, "scoreboard": scoreboard}
+    return {
+        "consequence": consequences(connection, operations, displacement, overdose_watch, as_of, settings),
+        **counted,
+        "enforcement_cost": price(counted, settings.force.unit_costs),
+    }

@@ -91,8 +91,8 @@ def test_offers_of_help_are_counted_only_when_a_step_was_due_and_withheld_below_
     ]
     table = board(diversions=actions(*rows, *late))
     december = table.loc["A@1", "month", "2025-12"]
-    names = ["diversions_offered", "diversions_accepted", "diversions_start_due", "started_in_72h", "treatment_started"]
-    assert december[names].tolist() == [10, 10, 10, 6, 7]
+    names = ["diversions_offered", "diversions_accepted", "diversions_start_due", "started_in_72h"]
+    assert december[names].tolist() == [10, 10, 10, 6]
     assert december[["retention_due", "retained_12_weeks", "started_share"]].tolist() == [7, 4, 0.6]
     april = table.loc["A@1", "month", "2026-04"]
     assert april[["diversions_accepted", "diversions_start_due", "retention_due"]].tolist() == [10, 0, 0]
@@ -102,7 +102,18 @@ def test_offers_of_help_are_counted_only_when_a_step_was_due_and_withheld_below_
     assert any("fewer than 10 people" in why for why in few.loc["A@1", "month", "2025-12"]["not_recorded"])
     never_kept = board(diversions=actions(*(row for row in rows if "retained" not in row["kind"])))
     assert pd.isna(never_kept.loc["A@1", "month", "2025-12"]["retained_12_weeks"])  # not zero of seven
-    assert never_kept.loc["A@1", "month", "2025-12"]["treatment_started"] == 7
+    assert never_kept.loc["A@1", "month", "2025-12"]["started_in_72h"] == 6
+
+
+def test_sums_of_health_partners_count_and_few_of_them_are_withheld() -> None:
+    sums = [
+        {"kind": "referral_started", "area_id": "A@1", "at": "2026-02-03", "count": 8},
+        {"kind": "referral_started", "area_id": "A@1", "at": "2026-02-17", "count": 5},
+        {"kind": "referral_started", "area_id": "B@1", "at": "2026-03-17", "count": 9},
+    ]
+    table = board(diversions=actions(*sums))["treatment_started"]
+    assert table["A@1", "month", "2026-02"] == table["force", "month", "2026-02"] == 13
+    assert table[[("B@1", "month", "2026-03"), ("force", "month", "2026-03")]].isna().all()
 
 
 @pytest.mark.parametrize(("averted", "is_shown"), [((40.0, 20.0, 80.0), True), ((40.0, -5.0, 80.0), False)])
