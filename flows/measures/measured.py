@@ -23,13 +23,13 @@ def measure_outcomes(
     geography: Map,
     operations: pd.DataFrame,
     codebook: pd.DataFrame,
+    displacement: pd.DataFrame,
+    overdose_watch: pd.DataFrame,
     hidden: Boxes | None = None,
     *,
     people: PeopleFrames,
     place_actions: pd.DataFrame,
     site_events: pd.DataFrame,
-    displacement: pd.DataFrame,
-    overdose_watch: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
     """Return the measuring tables less run columns, by name; call `place_incidents` on the connection first.
 
@@ -38,9 +38,13 @@ def measure_outcomes(
     """
     as_of, settings = identity.as_of, identity.settings
     done = read_done(connection, identity, geography, operations, people, codebook)
-    tables = ledger_tables(connection, identity, done, people, codebook, displacement, overdose_watch)
-    tables["scoreboard"] = scoreboard_table(connection, identity, done, place_actions, site_events, displacement)
-    tables["enforcement_cost"] = price(tables, settings.force.unit_costs)
-    tables["harm_matrix"] = harm_matrix(home, identity, connection, geography, codebook, tables["enforcement_ledger"])
-    tables["consequence"] = consequences(connection, operations, displacement, overdose_watch, as_of, settings)
-    return tables | operation_effects(connection, operations, geography, as_of, settings, hidden)
+    ledger = ledger_tables(connection, identity, done, people, codebook, displacement, overdose_watch)
+    scoreboard = scoreboard_table(connection, identity, done, place_actions, site_events, displacement)
+    counted = {**ledger, "scoreboard": scoreboard}
+    return {
+        "consequence": consequences(connection, operations, displacement, overdose_watch, as_of, settings),
+        **counted,
+        "enforcement_cost": price(counted, settings.force.unit_costs),
+        "harm_matrix": harm_matrix(home, identity, connection, geography, codebook, ledger["enforcement_ledger"]),
+        **operation_effects(connection, operations, geography, as_of, settings, hidden),
+    }

@@ -159,17 +159,19 @@ def few_people(counted: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
     Parameters
     ----------
     counted : DataFrame
-        Of `in_periods`: the records that a figure is drawn from, with person_id, area_id and on.
+        Of `in_periods`: the records that a figure is drawn from, with person_id, area_id, on and count: how many people
+        a record without person_id stands for.
     periods : DataFrame
         As `make_periods` returns.
     """
-    people = counted.groupby("period")["person_id"].nunique().reindex(range(len(periods)), fill_value=0)
-    is_few = _is_few(people.to_numpy())
+    unnamed = counted[counted["person_id"].isna()]
+    named = counted.groupby("period")["person_id"].nunique().reindex(range(len(periods)), fill_value=0)
+    is_few = _is_few((named + total(unnamed, periods, "count")).to_numpy())
     place, span, begin = (periods[name].to_numpy() for name in ("scope_id", "span", "from_on"))
 
     def hold_few(parts: Bools) -> Bools:
         withheld = np.flatnonzero(is_few & parts)
-        return _is_few(counted.loc[counted["period"].isin(withheld), "person_id"].nunique())
+        return _is_few(_people(counted[counted["period"].isin(withheld)]))
 
     is_area = np.isin(periods["scope"], ["area", "no_area"])
     for number in np.flatnonzero((span == YEAR) & is_area):
@@ -185,13 +187,17 @@ def few_people(counted: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
             touched &= periods["from_on"].le(own["to_on"]) & periods["to_on"].ge(own["from_on"])
             around = counted[counted["period"].isin(np.flatnonzero(touched))]
             rest = around[~around["on"].between(own["from_on"], own["to_on"])]
-            is_few[number] |= _is_few(rest["person_id"].nunique())
+            is_few[number] |= _is_few(_people(rest))
     return _where(is_few, FEW)
 
 
 def _where(is_so: Bools, text: str) -> pd.Series:
     """Return the text where it is so, else None."""
     return pd.Series([text if each else None for each in is_so.tolist()]).astype(object)
+
+
+def _people(records: pd.DataFrame) -> int:
+    return int(records["person_id"].nunique() + records.loc[records["person_id"].isna(), "count"].sum())
 
 
 def _is_few(people: np.ndarray | int) -> Bools:

@@ -23,10 +23,14 @@ START_H, RETAINED_DAYS = 72, 84
 STEPS = ("referral_offered", "referral_accepted", "referral_started", "referral_retained")
 RATIO = ("arrests_per_harm_averted", "arrests_per_harm_averted_lo", "arrests_per_harm_averted_hi")
 NOT_SHOWN = "it is not shown that harm was averted: the interval reaches zero"
-DIVERSION_COLUMNS = (
+FOLLOWED = (
     "diversions_offered, diversions_named, diversions_accepted, diversions_start_due, started_in_72h, "
-    "treatment_started, retention_due, retained_12_weeks"
+    "retention_due, retained_12_weeks"
 )
+TOLD = {
+    "treatment_started": ("referral_started", "start"),
+    "treatment_retained": ("referral_retained", "stay of 12 weeks"),
+}
 
 
 def scoreboard(
@@ -52,7 +56,7 @@ def scoreboard(
     promises, answers : DataFrame
         As `models.operations.promises.track_promises` returns, of all months.
     diversions : DataFrame
-        kind (STEPS), person_id (missing where unnamed), area_id, at (UTC), on.
+        kind (STEPS), person_id (missing where unnamed), area_id, at (UTC), on, count (of what it sums up).
     arrests : DataFrame
         area_id, on, count.
     displacement : DataFrame
@@ -147,12 +151,11 @@ def _add_diversions(
     is_start_due = offers["accepted_at"].add(in_time).le(as_of)
     is_stay_due = offers["started_at"].add(pd.Timedelta(days=RETAINED_DAYS)).le(as_of)
     flags = {
-        "diversions_offered": pd.Series(True, index=offers.index),
+        "diversions_offered": offers["count"],
         "diversions_named": offers["person_id"].notna(),
         "diversions_accepted": offers["accepted_at"].notna(),
         "diversions_start_due": is_start_due,
         "started_in_72h": is_start_due & (offers["started_at"] - offers["accepted_at"]).le(in_time),
-        "treatment_started": offers["started_at"].notna(),
         "retention_due": is_stay_due,
         "retained_12_weeks": is_stay_due & offers["retained_at"].notna(),
     }
@@ -160,11 +163,16 @@ def _add_diversions(
     for name in flags:
         table[name] = total(counted, periods, name).astype(float)
     few = few_people(counted, periods)
-    reasons[DIVERSION_COLUMNS] = first_reason(unrecorded(periods, first_day(offers), "offer of help"), few)
-    kept = diversions[diversions["kind"] == "referral_retained"]
-    reasons["retention_due, retained_12_weeks"] = first_reason(
-        unrecorded(periods, None if kept.empty else pd.Timestamp.min, "stay in treatment for 12 weeks")
-    ).where(reasons[DIVERSION_COLUMNS].isna(), None)
+    reasons[FOLLOWED] = first_reason(unrecorded(periods, first_day(offers), "offer of help"), few)
+    if not (diversions["kind"] == "referral_retained").any():
+        never = unrecorded(periods, None, "stay of 12 weeks in treatment")
+        reasons["retention_due, retained_12_weeks"] = never.where(reasons[FOLLOWED].isna(), None)
+    for name, (step, noun) in TOLD.items():
+        told = diversions[diversions["kind"] == step]
+        of_period = in_periods(told, periods)
+        table[name] = total(of_period, periods, "count").astype(float)
+        recorded = unrecorded(periods, first_day(told), f"{noun} in treatment")
+        reasons[name] = first_reason(recorded, few_people(of_period, periods))
 
 
 def _add_ratio(

@@ -23,7 +23,8 @@ WATCH_COLUMNS = [
 
 
 def at(text: str) -> pd.Timestamp:
-    return pd.Timestamp(text, tz=ZONE).tz_convert("UTC")
+    local = pd.Timestamp(text).tz_localize(ZONE, nonexistent="shift_forward", ambiguous=True)
+    return local.tz_convert("UTC")
 
 
 def operations(*rows: tuple[str, str, str, str | None]) -> pd.DataFrame:
