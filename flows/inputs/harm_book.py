@@ -8,6 +8,7 @@ import yaml
 from flows.home.settings import SettingsError, yaml_problem
 from models.outcomes.harm_book import MATRICES, HarmBook
 from pipeline.near_words import did_you_mean
+from pipeline.publication.tables import read_tables
 from pipeline.typed_sections import build_typed, checked_keys
 
 
@@ -31,10 +32,19 @@ def read_harm_book(path: Path, codebook: pd.DataFrame) -> HarmBook:
         book: HarmBook = build_typed(HarmBook, checked_keys(HarmBook, content, path.parent, where))
     except (TypeError, ValueError) as error:
         raise SettingsError(f"{where}: {error}") from error
+    _check_figures(book, where)
     for matrix in MATRICES:
         _check_offences(book, matrix, codebook, where)
     _check_weights(book, codebook, where)
     return book
+
+
+def _check_figures(book: HarmBook, where: str) -> None:
+    known = [column.name for column in read_tables().published["enforcement_ledger"].columns if column.is_number]
+    for matrix, row, column, cell in book.cells():
+        if unknown := sorted(set(cell.ledger) - set(known)):
+            near = did_you_mean(unknown[0], known)
+            raise SettingsError(f"{where}: {matrix}.{row}.{column}: {unknown[0]!r} is no figure of the ledger; {near}")
 
 
 def _check_offences(book: HarmBook, matrix: str, codebook: pd.DataFrame, where: str) -> None:

@@ -59,6 +59,11 @@ def changed(folder: Path, *path: str, to: object) -> Path:
             "answered_by='nobody': expected one of local",
         ),
         (("type_by_level", "social", "county"), {}, r"type_by_level\.social\.county'; did you mean 'country'"),
+        (
+            ("source_by_bearer", "enforcement", "users", "ledger"),
+            {"custody": "grave"},
+            "'custody' is no figure of the led",
+        ),
         (("source_by_bearer", "use", "users", "offences"), ["overdose", "overdose"], "'overdose' stands there twice"),
     ],
 )
