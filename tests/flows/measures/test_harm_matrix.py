@@ -3,14 +3,17 @@
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 import yaml
 
 from flows.home.settings import CONFIGS, SettingsError
+from flows.inputs.assembly import query
 from flows.inputs.harm_book import read_harm_book
 from models.places.axes import codebook_axes
 from pipeline.events.codebook import read_codebook
+from tests.town import TownRun
 
 FILE = CONFIGS / "codebooks" / "harm_matrix.yaml"
 CODEBOOK = read_codebook(CONFIGS / "codebooks" / "harm.csv", date(2026, 1, 1), codebook_axes())
@@ -80,3 +83,34 @@ def test_an_offence_that_the_codebook_gains_must_be_placed(tmp_path: Path) -> No
         read_harm_book(FILE, longer)
     with pytest.raises(SettingsError, match=r"name an existing file as force\.harm_matrix"):
         read_harm_book(tmp_path / "none.yaml", CODEBOOK)
+
+
+def test_reported_incidents_of_the_window_in_the_areas_are_counted_and_no_others() -> None:
+    rows = pd.DataFrame(
+        [
+            ("i1", "robbery", "public", "A1", 0),
+            ("i2", "robbery", "public", "A2", 3),
+            ("i3", "robbery", "sensor", "A1", 1),
+            ("i0", "robbery", "public", "A1", 3),
+            ("p1", "robbery", "police", "A1", 0),  # what police found
+            ("o1", "robbery", "public", None, 0),  # outside every area
+            ("e1", "robbery", "public", "A1", 364),  # before the window
+            ("d1", "overdose", "partner", "A1", 9),
+        ],
+        columns=["incident_id", "offence_code", "discovery", "area_id", "age_days"],
+    )
+    connection = duckdb.connect()
+    connection.register("given", rows)
+    connection.execute("CREATE TABLE incident_placed AS SELECT * FROM given ORDER BY hash(incident_id)")
+    assert query(connection, "harm_matrix#days")["days"].tolist() == [365]
+    found = query(connection, "harm_matrix#offence", days=364, discoveries=["public", "partner", "sensor"])
+    assert found[["offence_code", "n"]].to_numpy().tolist() == [["overdose", 1], ["robbery", 4]]
+    assert [list(ids) for ids in found["evidence_ids"]] == [["d1"], ["i1", "i3", "i0"]]
+
+
+def test_a_run_publishes_every_cell_measured_or_not(town_run: TownRun) -> None:
+    matrix = town_run.published("harm_matrix").sort_values("position")
+    assert len(matrix) == 31 and matrix["per_100000_residents"].isna().all()  # the town's file has no residents
+    assert set(matrix["state"]) >= {"from_events", "not_measured"} and not matrix["has_moved"].any()
+    assert matrix.loc[matrix["state"] == "not_measured", "event_count"].isna().all()
+    assert matrix.loc[matrix["answered_by"] == "national", "state"].eq("not_measured").all()
