@@ -59,8 +59,8 @@ class Fit:
         """Return what was checked, and what came of it."""
         good = "worse than nine placebos of ten are" if self.is_doubtful else "no worse than placebos are"
         return (
-            f"{self.donors} donors, weight as of {self.carrying:.0f} alike; four weeks before the start are missed by "
-            f"{self.rmspe:.0%} on average, fitted {good} (p = {self.p_rmspe:.2f})"
+            f"{self.donors} donors, their weight spread as over {self.carrying:.0f} equal ones; four weeks before the "
+            f"start are missed by {self.rmspe:.0%} on average, fitted {good} (p = {self.p_rmspe:.2f})"
         )
 
 

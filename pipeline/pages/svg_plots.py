@@ -98,7 +98,8 @@ def change_plot(rows: Sequence[Interval], *, title: str) -> Markup:
 def count_plot(moments: Sequence[str], series: Mapping[str, Sequence[float]], *, title: str, start: int) -> Markup:
     """Plot counts over time as `line_plot` does shares, with a dashed line before position `start`."""
     top = _round_up(max((v for values in series.values() for v in values if math.isfinite(v)), default=1.0))
-    step = (WIDTH - LEFT - RIGHT) / max(len(moments) - 1, 1)
+    right = WIDTH - 190  # names of methods are long
+    step = (right - LEFT) / max(len(moments) - 1, 1)
     xs = [LEFT + step * n for n in range(len(moments))]
     lines = [
         _line(xs, [_height(value, top) for value in values], "ours" if n == 0 else "theirs")
@@ -107,7 +108,9 @@ def count_plot(moments: Sequence[str], series: Mapping[str, Sequence[float]], *,
     begun = LEFT + step * (start - 0.5)
     lines.append(_segment(begun, TOP, begun, HEIGHT - BOTTOM, "axis dashed"))
     ends = {name: _height(_last(values), top) for name, values in series.items()}
-    return _figure(title, WIDTH, HEIGHT, [*_levels(top, unit=""), *_ends(moments), *lines, *_names(ends)])
+    return _figure(
+        title, WIDTH, HEIGHT, [*_levels(top, right, unit=""), *_ends(moments, right), *lines, *_names(ends, right)]
+    )
 
 
 def decile_plot(shares: Sequence[float], *, title: str, band: tuple[float, float]) -> Markup:
@@ -188,20 +191,20 @@ def _levels(top: float, right: float = WIDTH - RIGHT, unit: str = "%") -> list[M
     return marks
 
 
-def _ends(moments: Sequence[str]) -> list[Markup]:
+def _ends(moments: Sequence[str], right: float = WIDTH - RIGHT) -> list[Markup]:
     if not moments:
         return []
     first = _text(LEFT, HEIGHT - 8, moments[0], "label theirs")
-    return [first] if len(moments) == 1 else [first, _text(WIDTH - RIGHT, HEIGHT - 8, moments[-1], "label end theirs")]
+    return [first] if len(moments) == 1 else [first, _text(right, HEIGHT - 8, moments[-1], "label end theirs")]
 
 
-def _names(ends: Mapping[str, float]) -> list[Markup]:
+def _names(ends: Mapping[str, float], right: float = WIDTH - RIGHT) -> list[Markup]:
     """Draw the names at the ends of the lines, moved apart where they would overlap."""
     marks, below = [], -math.inf
     ours = next(iter(ends), "")
     for name, y in sorted(((name, y) for name, y in ends.items() if math.isfinite(y)), key=lambda end: end[1]):
         below = max(y, below + LABEL_GAP)
-        marks.append(_text(WIDTH - RIGHT + 10, below + 4, name, "label ours" if name == ours else "label theirs"))
+        marks.append(_text(right + 10, below + 4, name, "label ours" if name == ours else "label theirs"))
     return marks
 
 
