@@ -6,9 +6,10 @@ Only towns with side effects have them. Their draws are keyed apart, so that no 
 import numpy as np
 
 from models.simulate.behaviour.custody import Stays
+from models.simulate.behaviour.health import SERVICE
 from models.simulate.output.events import Emitted, emit
 from models.simulate.output.incident import SUSPECT
-from models.simulate.world.days import Day, iso
+from models.simulate.world.days import DAY_S, Day, iso
 from models.simulate.world.draws import mix
 from models.simulate.world.people import People
 from models.simulate.world.sites import Sites
@@ -18,13 +19,14 @@ from models.simulate.world.vocabulary import CODES
 _STREAM = 1002
 POSSESSION_PER_DAY = 0.15  # of each area with a street market
 INJURY_SHARE = 0.06  # of arrests in which an officer, and of those in which the arrested, is hurt
+LEFT_SHARE, LEFT_DAYS = 0.2, 20  # of arrested users, who leave treatment some days later
 BY = "response officers"
 
 
 def arrest_events(
     seed: int, day: Day, stays: Stays, incidents: np.ndarray, town: Town, sites: Sites, people: People
 ) -> list[Emitted]:
-    """Return the arrests of a day with what each was for, and who was hurt.
+    """Return the arrests of a day with what each was for, who was hurt, and who left treatment over it.
 
     Parameters
     ----------
@@ -56,6 +58,11 @@ def arrest_events(
             for side, is_hurt in zip(("officer", "public"), parties, strict=True)
             if is_hurt
         ]
+        if code == "drug_possession" and names[0] % 100 < 100 * LEFT_SHARE:
+            left_s = at_s + LEFT_DAYS * DAY_S
+            left = {"kind": "treatment_left", "subject": person_id, "at": iso([left_s])[0]}
+            given = {"action_id": f"T{names[0]:016x}", "version": 1, "actor": SERVICE, **left}
+            events.append(emit(seed, "actions", given, left["at"], left_s))
         for name, data in zip(names, told, strict=False):
             given = {"action_id": f"A{name:016x}", "version": 1, "actor": BY, "area": area, **data, "at": at}
             events.append(emit(seed, "actions", given, at, at_s))

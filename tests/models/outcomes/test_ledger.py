@@ -114,6 +114,10 @@ def test_what_was_not_recorded_is_missing_with_the_reason_and_never_zero() -> No
     assert any("before 2026-03-03" in why for why in late.loc["B@1", "month", "2026-02"]["not_recorded"])
     unknown = ledger(actions(*arrests_of(1)), first_records=dict.fromkeys(ALL_KNOWN))
     assert any("no stay in custody" in why for why in unknown.loc["A@1", "month", "2026-02"]["not_recorded"])
+    never_left = {**ALL_KNOWN, "leaving": None}
+    kept = ledger(actions(*arrests_of(1)), first_records=never_left).loc["A@1", "month", "2026-02"]
+    assert kept["in_treatment"] == 0
+    assert pd.isna(kept["treatment_lost"])
     unnamed = ledger(actions({"kind": "arrest", "area_id": "A@1", "at": "2026-02-02"}))
     assert any("names whom" in why for why in unnamed.loc["A@1", "month", "2026-02"]["not_recorded"])
 
@@ -248,7 +252,7 @@ def test_the_share_against_the_policy_has_its_denominator_shift_and_reasons() ->
     assert whole["share_against_policy_hi"] == pytest.approx(0.846, abs=0.001)
     assert whole["possession_only_arrests"] == 10
     assert table.loc["A@1", "early"][["arrests", "share_against_policy"]].tolist() == [4, 1.0]
-    assert pd.isna(table.loc["A@1", "early"]["possession_only_arrests"])  # four people
+    assert pd.isna(table.loc["A@1", "early"]["possession_only_arrests"])  # with the whole day it would give the rest
     assert table.loc["B@1", "all"]["arrests"] == 0
     assert pd.isna(table.loc["B@1", "all"]["share_against_policy"])
     never = arrest_policy(periods(), followed(actions()), pd.Series(dtype=bool), pd.Series(dtype=object))
