@@ -9,19 +9,19 @@ from markupsafe import Markup
 
 from pipeline.wording.catalogue import message
 
-# Table and column, its words, digits after the point, and whether it is a share. Costs come after what they are for.
+# Table and column, its words, and of a share the column with its denominator. Costs come after what they are for.
 FIGURES = (
-    ("scoreboard", "harm", message("Harm reported, in harm points"), 0, False),
-    ("scoreboard", "public_calls", message("Incidents that the public reported"), 0, False),
-    ("scoreboard", "promises_kept_share", message("Promises kept"), 0, True),
-    ("scoreboard", "median_consequence_h", message("Hours to a consequence, median"), 0, False),
-    ("scoreboard", "started_share", message("Help begun within 72 hours"), 0, True),
-    ("scoreboard", "treatment_started", message("Starts of treatment"), 0, False),
-    ("enforcement_ledger", "arrests", message("Arrests, a cost"), 0, False),
-    ("enforcement_ledger", "possession_arrests", message("Arrests for possession, against the policy"), 0, False),
-    ("enforcement_ledger", "custody_days", message("Days in custody, a cost"), 0, False),
-    ("enforcement_ledger", "complaints", message("Complaints about the police"), 0, False),
-    ("enforcement_ledger", "injuries", message("People injured"), 0, False),
+    ("scoreboard", "harm", message("Harm reported, in harm points"), None),
+    ("scoreboard", "public_calls", message("Incidents that the public reported"), None),
+    ("scoreboard", "promises_kept_share", message("Promises kept"), "promises_due"),
+    ("scoreboard", "median_consequence_h", message("Hours to a consequence, median"), None),
+    ("scoreboard", "started_share", message("Help begun within 72 hours"), "diversions_start_due"),
+    ("scoreboard", "treatment_started", message("Starts of treatment"), None),
+    ("enforcement_ledger", "arrests", message("Arrests, a cost"), None),
+    ("enforcement_ledger", "possession_arrests", message("Arrests for possession, against the policy"), None),
+    ("enforcement_ledger", "custody_days", message("Days in custody, a cost"), None),
+    ("enforcement_ledger", "complaints", message("Complaints about the police"), None),
+    ("enforcement_ledger", "injuries", message("People injured"), None),
 )
 WIDTH, HEIGHT = 100, 24
 FEW = "fewer than"  # of the reason why a figure about few people is withheld
@@ -38,8 +38,9 @@ def board(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     Returns
     -------
     dict
-        months: first days of the whole months. figures: name, digits, is_share, values (by month, None where missing),
-        year (of the twelve months), is_withheld and is_missing (why a year is not told), points of the chart.
+        months: first days of the whole months. figures: name, values (by month, None where missing), year (of the
+        twelve months), lo, hi and of (interval and denominator of a share), is_withheld and is_missing (why the year is
+        not told), chart.
     """
     own = {name: frame[frame["scope"] == "force"] for name, frame in tables.items()}
     months = {
@@ -47,16 +48,19 @@ def board(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     }
     months = {name: frame.sort_values("from_on") for name, frame in months.items()}
     figures = []
-    for table, column, name, digits, is_share in FIGURES:
+    for table, column, name, of in FIGURES:
         year = own[table][own[table]["span"] == "year"]
         if year.empty:
             continue
-        values = [_plain(value) for value in months[table][column]]
-        whole = _plain(year[column].iloc[0])
-        why = next((text for text in year["not_recorded"].iloc[0] if column in text), "") if whole is None else ""
+        row, values = year.iloc[0], [_plain(value) for value in months[table][column]]
+        told = row["not_recorded"] if _plain(row[column]) is None else []
+        why = next((text for text in told if (of or column) in text.partition(":")[0].split(", ")), "")
+        share = (
+            {"lo": _plain(row[f"{column}_lo"]), "hi": _plain(row[f"{column}_hi"]), "of": _plain(row[of])} if of else {}
+        )
         figures.append(
             {
-                "name": name, "digits": digits, "is_share": is_share, "values": values, "year": whole,
+                "name": name, "values": values, "year": _plain(row[column]), **share, "is_share": of is not None,
                 "is_withheld": FEW in why, "is_missing": bool(why) and FEW not in why, "chart": chart(values),
             }
         )  # fmt: skip

@@ -168,7 +168,7 @@ acts = st.lists(
 )
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(acts, st.randoms(use_true_random=False))
 def test_areas_sum_to_the_force_months_to_the_year_and_order_and_contacts_change_nothing(
     rows: list[dict[str, Any]], random: Any
@@ -190,7 +190,7 @@ def test_areas_sum_to_the_force_months_to_the_year_and_order_and_contacts_change
     pd.testing.assert_frame_equal(ledger(actions(*rows, *contacts)), table)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(acts)
 def test_hours_at_work_are_those_delivered_that_promises_count(rows: list[dict[str, Any]]) -> None:
     ends = [{"kind": "crackdown_end", "area_id": "A@1", "at": "2026-01-15 09:00"}]
