@@ -47,7 +47,7 @@ def read_done(
     arrests = follow_arrests(actions[actions["kind"] == "arrest"], people.custody, charges, treatment, as_of=as_of)
     arrests = arrests.assign(verdict=arrests_against_policy(arrests, codebook))
     stays = {f"stay in {kind}": people.custody.loc[people.custody["kind"] == kind, "custody_from"] for kind in IMPOSED}
-    moments = {**stays, "charge": charges["occurred_at"], "treatment": treatment["at"]}
+    moments = {**stays, "charge": charges["occurred_at"], "treatment": treatment["at"], "leaving": _left(treatment)}
     return Done(
         make_periods(geography.areas["area_id"].tolist(), shown, as_of=as_of, time_zone=zone),
         shown,
@@ -55,6 +55,13 @@ def read_done(
         arrests,
         {name: first_day(pd.DataFrame({"on": local_days(at, zone)})) for name, at in moments.items()},
     )
+
+
+def _left(treatment: pd.DataFrame) -> pd.Series:
+    """Return the moments from which somebody, in treatment before, was known to have left it."""
+    ordered = treatment.sort_values(["person_id", "at", "is_engaged"], ascending=[True, True, False])
+    was_in = ordered["is_engaged"].astype("boolean").groupby(ordered["person_id"]).shift().fillna(False)
+    return ordered.loc[was_in.to_numpy(dtype=bool) & ~ordered["is_engaged"].to_numpy(dtype=bool), "at"]
 
 
 def shifts_of(arrests: pd.DataFrame, identity: RunIdentity) -> pd.Series:

@@ -68,7 +68,8 @@ def enforcement_ledger(
     staffing : DataFrame
         area_id, on (local day of the start), hours: officer hours available of each shift.
     first_records : mapping
-        Local day of the force's first `stay in custody`, `stay in prison`, `charge` and `treatment`; None without.
+        Local day of the force's first `stay in custody`, `stay in prison`, `charge`, `treatment`, and `leaving` of it;
+        None without.
     displacement, watch : DataFrame
         Tables displacement and overdose_watch.
     as_of : Timestamp
@@ -149,13 +150,16 @@ def _policy_of(whole: pd.DataFrame, of_shift: pd.DataFrame, every: pd.DataFrame,
         possession_only_arrests=total(alone, whole, "count"),
     )
     never = _unless(every, whole, "arrest")
+    of_day_alone = pd.Series(None if shift == ALL_SHIFTS else "told of the whole day alone", index=whole.index)
     names = "stated_arrests, possession_arrests, no_offence_arrests, share_against_policy, "
     return with_reasons(
         table,
         {
             "arrests": never,
             names + "share_against_policy_lo, share_against_policy_hi": first_reason(never, _unstated(counted, whole)),
-            "possession_only_arrests": first_reason(never, _unnamed(counted, whole), few_people(alone, whole)),
+            "possession_only_arrests": first_reason(
+                never, of_day_alone, _unnamed(counted, whole), few_people(alone, whole)
+            ),
         },
     )
 
@@ -217,7 +221,9 @@ def _add_arrests(
     table["in_treatment"] = total(treated, periods)
     table["treatment_lost"] = total(treated[treated["has_left_treatment"].astype(bool)], periods)
     no_record = unrecorded(periods, first_records["treatment"], "treatment, with consent,")
-    reasons["in_treatment, treatment_lost"] = first_reason(unknown, no_record, few_people(treated, periods))
+    reasons["in_treatment"] = first_reason(unknown, no_record, few_people(treated, periods))
+    never_left = unrecorded(periods, first_records["leaving"], "end of treatment, with consent,")
+    reasons["treatment_lost"] = first_reason(reasons["in_treatment"], never_left)
 
 
 def _add_operations(

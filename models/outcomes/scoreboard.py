@@ -23,10 +23,6 @@ START_H, RETAINED_DAYS = 72, 84
 STEPS = ("referral_offered", "referral_accepted", "referral_started", "referral_retained")
 RATIO = ("arrests_per_harm_averted", "arrests_per_harm_averted_lo", "arrests_per_harm_averted_hi")
 NOT_SHOWN = "it is not shown that harm was averted: the interval reaches zero"
-FOLLOWED = (
-    "diversions_offered, diversions_named, diversions_accepted, diversions_start_due, started_in_72h, "
-    "retention_due, retained_12_weeks"
-)
 TOLD = {
     "treatment_started": ("referral_started", "start"),
     "treatment_retained": ("referral_retained", "stay of 12 weeks"),
@@ -162,11 +158,16 @@ def _add_diversions(
     counted = in_periods(offers.assign(**flags), periods)
     for name in flags:
         table[name] = total(counted, periods, name).astype(float)
-    few = few_people(counted, periods)
-    reasons[FOLLOWED] = first_reason(unrecorded(periods, first_day(offers), "offer of help"), few)
+    never = unrecorded(periods, first_day(offers), "offer of help")
+    parts = {
+        "diversions_offered, diversions_named, diversions_accepted": counted,
+        "diversions_start_due, started_in_72h": counted[counted["diversions_start_due"]],
+        "retention_due, retained_12_weeks": counted[counted["retention_due"]],
+    }
+    for names, of in parts.items():
+        reasons[names] = first_reason(never, few_people(of, periods))
     if not (diversions["kind"] == "referral_retained").any():
-        never = unrecorded(periods, None, "stay of 12 weeks in treatment")
-        reasons["retention_due, retained_12_weeks"] = never.where(reasons[FOLLOWED].isna(), None)
+        reasons[names] = first_reason(never, unrecorded(periods, None, "stay of 12 weeks in treatment"))
     for name, (step, noun) in TOLD.items():
         told = diversions[diversions["kind"] == step]
         of_period = in_periods(told, periods)

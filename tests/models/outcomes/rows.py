@@ -10,7 +10,8 @@ from models.outcomes.periods import local_days, make_periods
 ZONE = "Europe/London"
 AS_OF = pd.Timestamp("2026-04-16", tz=ZONE).tz_convert("UTC")  # local midnight: 15 April is the last day
 AREAS = ["A@1", "B@1"]
-ALL_KNOWN = dict.fromkeys(("stay in custody", "stay in prison", "charge", "treatment"), pd.Timestamp("2025-01-01"))
+RECORDS = ("stay in custody", "stay in prison", "charge", "treatment", "leaving")
+ALL_KNOWN = dict.fromkeys(RECORDS, pd.Timestamp("2025-01-01"))
 OPERATION_COLUMNS = ["market_id", "area_id", "started_at", "ended_at"]
 DISPLACEMENT_COLUMNS = [
     *("market_id", "split", "started_at", "window_days", "why"),

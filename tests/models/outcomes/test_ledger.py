@@ -114,6 +114,10 @@ def test_what_was_not_recorded_is_missing_with_the_reason_and_never_zero() -> No
     assert any("before 2026-03-03" in why for why in late.loc["B@1", "month", "2026-02"]["not_recorded"])
     unknown = ledger(actions(*arrests_of(1)), first_records=dict.fromkeys(ALL_KNOWN))
     assert any("no stay in custody" in why for why in unknown.loc["A@1", "month", "2026-02"]["not_recorded"])
+    never_left = {**ALL_KNOWN, "leaving": None}
+    kept = ledger(actions(*arrests_of(1)), first_records=never_left).loc["A@1", "month", "2026-02"]
+    assert kept["in_treatment"] == 0
+    assert pd.isna(kept["treatment_lost"])
     unnamed = ledger(actions({"kind": "arrest", "area_id": "A@1", "at": "2026-02-02"}))
     assert any("names whom" in why for why in unnamed.loc["A@1", "month", "2026-02"]["not_recorded"])
 
@@ -164,7 +168,7 @@ acts = st.lists(
 )
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(acts, st.randoms(use_true_random=False))
 def test_areas_sum_to_the_force_months_to_the_year_and_order_and_contacts_change_nothing(
     rows: list[dict[str, Any]], random: Any
@@ -186,7 +190,7 @@ def test_areas_sum_to_the_force_months_to_the_year_and_order_and_contacts_change
     pd.testing.assert_frame_equal(ledger(actions(*rows, *contacts)), table)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(acts)
 def test_hours_at_work_are_those_delivered_that_promises_count(rows: list[dict[str, Any]]) -> None:
     ends = [{"kind": "crackdown_end", "area_id": "A@1", "at": "2026-01-15 09:00"}]
@@ -194,7 +198,7 @@ def test_hours_at_work_are_those_delivered_that_promises_count(rows: list[dict[s
     of = periods(operations(("market_1_1", "A@1", "2025-12-24", None)))
     found = hours_at_work(done, in_periods(done, of), of, as_of=AS_OF, time_zone=ZONE)
     for number, period in enumerate(of.to_dict("records")):
-        if period["area_id"] is None:
+        if pd.isna(period["area_id"]):
             continue
         begin, until = (pd.Timestamp(period["from_on"]), pd.Timestamp(period["to_on"]) + pd.Timedelta(days=1))
         own = done[done["area_id"] == period["area_id"]]
@@ -244,11 +248,11 @@ def test_the_share_against_the_policy_has_its_denominator_shift_and_reasons() ->
     whole = table.loc["A@1", "all"]
     assert whole[["arrests", "stated_arrests", "possession_arrests", "no_offence_arrests"]].tolist() == [12, 10, 6, 1]
     assert whole["share_against_policy"] == pytest.approx(0.7)
-    assert whole["share_against_policy_lo"] == pytest.approx(0.492, abs=0.001)  # Wilson, 80%, by hand
-    assert whole["share_against_policy_hi"] == pytest.approx(0.850, abs=0.001)
+    assert whole["share_against_policy_lo"] == pytest.approx(0.497, abs=0.001)  # Wilson, 80%, by hand
+    assert whole["share_against_policy_hi"] == pytest.approx(0.846, abs=0.001)
     assert whole["possession_only_arrests"] == 10
     assert table.loc["A@1", "early"][["arrests", "share_against_policy"]].tolist() == [4, 1.0]
-    assert pd.isna(table.loc["A@1", "early"]["possession_only_arrests"])  # four people
+    assert pd.isna(table.loc["A@1", "early"]["possession_only_arrests"])  # with the whole day it would give the rest
     assert table.loc["B@1", "all"]["arrests"] == 0
     assert pd.isna(table.loc["B@1", "all"]["share_against_policy"])
     never = arrest_policy(periods(), followed(actions()), pd.Series(dtype=bool), pd.Series(dtype=object))

@@ -84,7 +84,7 @@ def test_offers_of_help_are_counted_only_when_a_step_was_due_and_withheld_below_
         step for n in range(10) for step in (offer(f"p{n}", "2025-12-01"), offer(f"p{n}", "2025-12-02", "accepted"))
     ]
     rows += [offer(f"p{n}", "2025-12-03", "started") for n in range(6)]
-    rows += [offer("p6", "2025-12-20", "started")]
+    rows += [offer(f"p{n}", "2025-12-20", "started") for n in range(6, 10)]
     rows += [offer(f"p{n}", "2026-03-05", "retained") for n in range(4)]
     late = [offer(f"q{n}", "2026-04-15") for n in range(10)] + [
         offer(f"q{n}", "2026-04-15 01:00", "accepted") for n in range(10)
@@ -93,13 +93,19 @@ def test_offers_of_help_are_counted_only_when_a_step_was_due_and_withheld_below_
     december = table.loc["A@1", "month", "2025-12"]
     names = ["diversions_offered", "diversions_accepted", "diversions_start_due", "started_in_72h"]
     assert december[names].tolist() == [10, 10, 10, 6]
-    assert december[["retention_due", "retained_12_weeks", "started_share"]].tolist() == [7, 4, 0.6]
+    assert december[["retention_due", "retained_12_weeks", "started_share"]].tolist() == [10, 4, 0.6]
     april = table.loc["A@1", "month", "2026-04"]
     assert april[["diversions_accepted", "diversions_start_due", "retention_due"]].tolist() == [10, 0, 0]
     assert pd.isna(april["started_share"])
     few = board(diversions=actions(*(row for row in rows if row["person_id"] != "p9")))
     assert few.loc["A@1", "month", "2025-12"][names].isna().all()
     assert any("fewer than 10 people" in why for why in few.loc["A@1", "month", "2025-12"]["not_recorded"])
+    begun = board(
+        diversions=actions(*(row for row in rows if (row["person_id"], row["kind"]) != ("p9", "referral_started")))
+    )
+    part = begun.loc["A@1", "month", "2025-12"]  # nine began, ten were offered help
+    assert part[names].tolist() == [10, 10, 10, 6]
+    assert part[["retention_due", "retained_12_weeks", "retained_share"]].isna().all()
     never_kept = board(diversions=actions(*(row for row in rows if "retained" not in row["kind"])))
     assert pd.isna(never_kept.loc["A@1", "month", "2025-12"]["retained_12_weeks"])  # not zero of seven
     assert never_kept.loc["A@1", "month", "2025-12"]["started_in_72h"] == 6
