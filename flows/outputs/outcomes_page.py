@@ -12,7 +12,7 @@ from flows.home.home import Home
 from flows.inputs.assembly import read_run_codebook
 from flows.outputs.harm_grid import in_short, matrices, moves
 from flows.outputs.kept_run import kept_run
-from pipeline.pages.base import page_environment, page_row, page_rows
+from pipeline.pages.base import page_environment, page_rows
 from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.publication.publish import read_places, runs
 from pipeline.publication.tables import read_tables
@@ -131,7 +131,7 @@ def _drawn(tables: Mapping[str, pd.DataFrame], catalogue: Catalogue) -> dict[str
         "board": None if board is None else _months(board, catalogue),
         "consequences": None if found is None else _consequences(found),
         "register": None if register is None else _register(register, effects),
-        "money": None if money is None else page_rows(money[money["scope"] == "force"]),
+        "money": None if money is None else page_rows(money[(money["scope"] == "force") & (money["span"] == "year")]),
     }
 
 
@@ -145,15 +145,15 @@ def _register(register: pd.DataFrame, effects: pd.DataFrame | None) -> list[dict
 
 
 def _costs(ledger: pd.DataFrame, catalogue: Catalogue) -> list[dict[str, Any]]:
-    """Return each cost of the force in the last twelve months: label, total (None: not recorded), why, and months."""
-    months = ledger[ledger["scope"] == "force"]
+    """Return each cost of the force in the last twelve months: label, total (None: not known) and why it is none."""
+    year = page_rows(ledger[(ledger["scope"] == "force") & (ledger["span"] == "year")])
     return [
         {
             "label": _label("enforcement_ledger", name, catalogue),
-            "total": page_row({"total": months[name].sum(min_count=1)})["total"],
-            "months": int(months[name].notna().sum()),
-            "why": (_why_missing(months["not_recorded"].iloc[-1], name) if len(months) else None) or "",
+            "total": row[name],
+            "why": _why_missing(row["not_recorded"], name) or "",
         }
+        for row in year[:1]
         for name in COSTS
     ]
 
@@ -209,7 +209,7 @@ def _policy(table: pd.DataFrame) -> dict[str, Any]:
 
 def _months(table: pd.DataFrame, catalogue: Catalogue) -> dict[str, Any]:
     """Return the scoreboard of the force by month: the months, and a line of values for each figure."""
-    found = table[table["scope"] == "force"].sort_values("from_on")
+    found = table[(table["scope"] == "force") & (table["span"] == "month")].sort_values("from_on")
     rows = page_rows(found)
     lines = []
     for name in MONTHLY:

@@ -69,8 +69,8 @@ def grade_cells(
     offences : pandas.DataFrame
         offence_code, n (reported events in the window, at least one), evidence_ids (ids of some, latest first).
     ledger : pandas.DataFrame
-        Table enforcement_ledger: the months of the force (scope force) are summed, from_on to to_on; a figure that was
-        not recorded, or is withheld, is missing in its month.
+        Table enforcement_ledger: its row of the force and the year counts; a figure that was not recorded there, or is
+        withheld, is missing.
     book : HarmBook
         Which offence and figure counts to which cell, and the scales.
     codebook : pandas.DataFrame
@@ -92,9 +92,9 @@ def grade_cells(
         code: _Item(code, count, SEVERITIES.index(book.severity_of(code, weights[code])), weights[code], ids)
         for code, count, ids in offences[["offence_code", "n", "evidence_ids"]].itertuples(index=False)
     }
-    of_force = ledger[ledger["scope"] == "force"]
-    figures = {str(name): float(total) for name, total in of_force.sum(numeric_only=True).items()}
-    of_months = _months(of_force, exposure)
+    year = ledger[(ledger["scope"] == "force") & (ledger["span"] == "year")]
+    figures = {str(name): float(figure) for name, figure in year.sum(numeric_only=True).items()}  # missing: zero
+    of_year = _of_year(year, exposure)
     kept = {} if before is None else {_place(row): row for row in before.to_dict("records")}
     rows = []
     for position, (matrix, row, column, cell) in enumerate(book.cells(), start=1):
@@ -105,18 +105,18 @@ def grade_cells(
         grade = (
             place
             | {"answered_by": cell.answered_by}
-            | _graded(counted, cell, book, of_months if cell.ledger else exposure)
+            | _graded(counted, cell, book, of_year if cell.ledger else exposure)
         )
         rows.append(grade | _move(grade, kept.get(_place(grade))))
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(GRADES, object))
 
 
-def _months(of_force: pd.DataFrame, exposure: Exposure) -> Exposure:
-    """Return the days of the months of the ledger, with the same residents."""
-    if of_force.empty:
+def _of_year(year: pd.DataFrame, exposure: Exposure) -> Exposure:
+    """Return the days of the row of the ledger, if there is one, with the same residents."""
+    if year.empty:
         return exposure
-    span = pd.Timestamp(of_force["to_on"].max()) - pd.Timestamp(of_force["from_on"].min())
-    return Exposure(span.days + 1, exposure.residents)
+    [(begin, end)] = year[["from_on", "to_on"]].itertuples(index=False)
+    return Exposure((pd.Timestamp(end) - pd.Timestamp(begin)).days + 1, exposure.residents)
 
 
 def _place(row: Mapping[Any, Any]) -> tuple[str, str, str]:

@@ -21,7 +21,7 @@ BOOK = read_harm_book(CONFIGS / "codebooks" / "harm_matrix.yaml", CODEBOOK)
 PLACE = ["matrix", "matrix_row", "matrix_column"]
 Place = tuple[str, str, str]
 YEAR = Exposure(364)
-NO_LEDGER = pd.DataFrame({"scope": []})
+NO_LEDGER = pd.DataFrame({"scope": [], "span": []})
 
 
 def graded(counts: dict[str, int], ledger: pd.DataFrame = NO_LEDGER, **more: Any) -> pd.DataFrame:
@@ -108,10 +108,11 @@ def test_the_row_of_enforcement_fills_itself_from_the_ledger() -> None:
     ledger = pd.DataFrame(
         {
             "scope": ["force", "force", "area"],
-            "from_on": pd.to_datetime(["2025-01-01", "2025-02-01", "2025-02-01"]),
-            "to_on": pd.to_datetime(["2025-01-31", "2025-02-28", "2025-02-28"]),
-            "custody_days": [150.0, 250.0, 250.0],
-            "complaints": [nan, 8.0, 8.0],
+            "span": ["year", "month", "year"],
+            "from_on": pd.to_datetime(["2025-01-01", "2025-02-01", "2025-01-01"]),
+            "to_on": pd.to_datetime(["2025-02-28", "2025-02-28", "2025-02-28"]),
+            "custody_days": [400.0, 250.0, 250.0],
+            "complaints": [8.0, 8.0, 5.0],
             "dead_public": [nan, nan, nan],
             "injured_public": [0.0, 0.0, 0.0],
         }
