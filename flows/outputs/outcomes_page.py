@@ -13,6 +13,7 @@ from flows.inputs.assembly import read_run_codebook
 from flows.outputs.harm_grid import in_short, matrices, moves
 from flows.outputs.kept_run import kept_run
 from pipeline.pages.base import page_environment, page_rows
+from pipeline.pages.scoreboard import board
 from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.publication.publish import read_places, runs
 from pipeline.publication.tables import read_tables
@@ -30,6 +31,7 @@ STATES = {
     "due": message("over, its evaluation is owed"),
     "evaluated": message("evaluated"),
 }
+BOARD = ("scoreboard", "enforcement_ledger")
 TABLES = (
     "harm_matrix", "harm_grade", "enforcement_ledger", "enforcement_cost", "arrest_policy", "scoreboard", "consequence",
     "operation_effect", "operation_register", "area_ranking",
@@ -39,11 +41,6 @@ COSTS = (  # of the enforcement ledger, as the page shows them
     "complaints", "injured_public", "injured_officers", "deaths",
 )  # fmt: skip
 OF_OPERATION = ("operation_hours", "arrests", "custody_days", "complaints", "injuries", "deaths")
-MONTHLY = (
-    "harm", "public_calls", "promises_kept", "diversions_offered", "diversions_accepted", "started_in_72h",
-    "retained_12_weeks", "median_consequence_h", "arrests",
-)  # fmt: skip
-MEANS = {"median_consequence_h"}  # of months; the rest are sums
 CONSEQUENCES = {
     "black_market": message("Black market: is the trade left more violent, dearer or dirtier?"),
     "policy": message("Policy displacement: does enforcement crowd out health?"),
@@ -122,13 +119,13 @@ def _drawn(tables: Mapping[str, pd.DataFrame], catalogue: Catalogue) -> dict[str
         table = tables.get(name)
         return table if table is not None and len(table) else None
 
-    ledger, policy, board, found = map(rows, ("enforcement_ledger", "arrest_policy", "scoreboard", "consequence"))
+    ledger, policy, scores, found = map(rows, ("enforcement_ledger", "arrest_policy", "scoreboard", "consequence"))
     effects, register, money = map(rows, ("operation_effect", "operation_register", "enforcement_cost"))
     return {
         "costs": None if ledger is None else _costs(ledger, catalogue),
         "operations": None if ledger is None else _operations(ledger),
         "policy": None if policy is None else _policy(policy),
-        "board": None if board is None else _months(board, catalogue),
+        "board": None if scores is None or ledger is None else board({name: tables[name] for name in BOARD}),
         "consequences": None if found is None else _consequences(found),
         "register": None if register is None else _register(register, effects),
         "money": None if money is None else page_rows(money[(money["scope"] == "force") & (money["span"] == "year")]),
@@ -205,27 +202,6 @@ def _policy(table: pd.DataFrame) -> dict[str, Any]:
             key=lambda row: (-(row["share_against_policy"] or 0), row["scope_id"]),
         ),
     }
-
-
-def _months(table: pd.DataFrame, catalogue: Catalogue) -> dict[str, Any]:
-    """Return the scoreboard of the force by month: the months, and a line of values for each figure."""
-    found = table[(table["scope"] == "force") & (table["span"] == "month")].sort_values("from_on")
-    rows = page_rows(found)
-    lines = []
-    for name in MONTHLY:
-        values = [row[name] for row in rows]
-        top = max((value for value in values if value is not None), default=0)
-        lines.append(
-            {
-                "label": _label("scoreboard", name, catalogue),
-                "values": values,
-                "heights": [None if value is None or not top else round(100 * value / top) for value in values],
-                "is_known": any(value is not None for value in values),
-                "why": (_why_missing(rows[-1]["not_recorded"], name) if rows else None) or "",
-                "digits": 0 if name not in MEANS else 1,
-            }
-        )
-    return {"months": rows, "lines": lines}
 
 
 def _consequences(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -51,14 +51,13 @@ def tables(**more: pd.DataFrame) -> dict[str, pd.DataFrame]:
     )
     board = rows(
         "scoreboard",
-        2,
+        3,
         scope="force",
-        span="month",
-        from_on=pd.to_datetime(["2026-01-01", "2026-02-01"]).date,
-        harm=[120.0, 80.0],
-        retained_12_weeks=None,
-        is_current=[False, True],
-        not_recorded=[["retained_12_weeks: no offer of help was ever recorded"]] * 2,
+        span=["month", "month", "year"],
+        from_on=pd.to_datetime(["2026-01-01", "2026-02-01", "2026-01-01"]).date,
+        harm=[120.0, 80.0, 200.0],
+        is_current=[False, True, True],
+        not_recorded=[[], [], []],
     )
     consequence = rows(
         "consequence",
@@ -122,14 +121,14 @@ def test_the_page_tells_what_moved_what_it_cost_and_what_alarms() -> None:
     assert "Old Town 20 January 2026" in text and "40 (9 to 70) it prevented harm" in text
     assert "Alarm : mix of substances moved" in text and "1 figure of the five unintended consequences raises" in text
     assert "Policy displacement: does enforcement crowd out health? Not measured" in text
-    assert "Stayed 12 weeks (no offer of help was ever recorded)" in text
+    assert "Harm reported, in harm points" in text
 
 
 def test_sections_without_a_table_are_left_out() -> None:
     first = rows("harm_matrix", 31, **graded({"robbery": 9}).reset_index().to_dict("series"))
     kept = {"area_ranking": tables()["area_ranking"], "harm_matrix": first, "harm_grade": grade().iloc[:0]}
     html = render_outcomes(RUN, kept, LABELS, before=None, now=NOW)
-    assert not any(head in html for head in ("<h2>Scoreboard", "<h2>What enforcement cost", "<h2>Five", "<h2>Did"))
+    assert not any(head in html for head in ("Scoreboard</h2>", "<h2>What enforcement cost", "<h2>Five", "<h2>Did"))
     assert "This is the first run; the next one says what moved." in html
 
 
