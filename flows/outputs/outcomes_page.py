@@ -198,8 +198,8 @@ def _policy(table: pd.DataFrame) -> dict[str, Any]:
         "why": whole and _why_missing(whole["not_recorded"], "share_against_policy"),
         "shifts": [row for row in rows if row["scope"] == "force" and row["shift"] != "all"],
         "areas": sorted(
-            (row for row in rows if row["scope"] == "area" and row["shift"] == "all" and row["stated_arrests"]),
-            key=lambda row: (-(row["share_against_policy"] or 0), row["scope_id"]),
+            (row for row in rows if row["scope"] == "area" and row["shift"] == "all" and row["share_against_policy"]),
+            key=lambda row: (-row["share_against_policy"], row["scope_id"]),
         ),
     }
 

@@ -115,7 +115,7 @@ def test_a_persons_grade_stands_beside_that_of_events_and_changes_nothing_of_it(
 def test_the_page_tells_what_moved_what_it_cost_and_what_alarms() -> None:
     text = " ".join(re.sub(r"<[^>]*>", " ", page()).split())
     assert "Physical (individuals) : grave, seldom → grave, persistent. Robbery +195" in text
-    assert "Structural (community) : not measured → serious, persistent. Graded by Supt. A. Lee" in text
+    assert "Structural (community) : not graded → serious, persistent. Graded by Supt. A. Lee" in text
     assert "Arrests 12 " in text and "Days in custody 7 " in text
     assert "Complaints (no complaint was ever recorded)" in text
     assert "Old Town 20 January 2026" in text and "40 (9 to 70) it prevented harm" in text
