@@ -151,9 +151,21 @@ def test_the_order_of_rows_changes_no_bit() -> None:
 def test_the_alarms_of_displacement_and_of_the_overdose_watch_are_told_and_not_judged_again() -> None:
     displacement = pd.DataFrame(
         {
-            **{"market_id": MARKET, "split": ["all", "zone"], "is_alarm": [False, True], "is_harm_alarm": False},
-            **{"displaced": 12.0, "displaced_lo": 2.0, "displaced_hi": 20.0, "ring_expected": 40.0, "ring_before": 38},
-            **{"ring_after": 52, "window_days": 28, "p_rise_any": 0.04, "why": "x"},
+            **{
+                "market_id": MARKET,
+                "split": ["all", "zone"],
+                "part": ["all", "0-250 m"],
+                "is_alarm": [False, True],
+                "is_harm_alarm": False,
+            },
+            **{
+                "displaced": [3.0, 12.0],
+                "displaced_lo": 2.0,
+                "displaced_hi": 20.0,
+                "ring_expected": 40.0,
+                "ring_before": 38,
+            },
+            **{"ring_after": 52, "window_days": 28, "p_rise_any": [0.4, 0.04], "why": "x"},
         }
     )
     window = {"event_id": MARKET, "cause": "operation", "started_at": START, "expected": 2.0, "observed": 5}
@@ -163,6 +175,7 @@ def test_the_alarms_of_displacement_and_of_the_overdose_watch_are_told_and_not_j
     table = measure_consequences(EMPTY, OPERATION, displacement, watches, **more_args)
     told = table.set_index(["place", "indicator"]).loc[MARKET]
     assert told.loc["displaced", ["change", "change_lo", "change_hi"]].tolist() == pytest.approx([0.3, 0.05, 0.5])
+    assert "(0-250 m): +30% (80%: +5% to +50%); a rise beyond chance" in told.loc["displaced", "why"]
     assert told.loc["overdoses", ["change", "after_level"]].tolist() == [1.5, 5]
     assert told.loc[["displaced", "overdoses"], "is_alarm"].all()
     assert tuple(table.columns) == COLUMNS
