@@ -205,7 +205,7 @@ def _displaced(place: Place, rows: pd.DataFrame) -> list[Row]:
     else:
         row |= change | {"before_level": beside, "after_level": found["ring_after"]}
         row |= {"before_count": found["ring_before"], "after_count": found["ring_after"]}
-        told = _in_words(row)
+        told = f"{row['after_level']:.0f} observed, {beside:.1f} expected"
     return [row | {"why": f"{what}: {told}; {_verdict(row, DISPLACED)}"}]
 
 
