@@ -113,7 +113,8 @@ def test_actions_have_the_full_id_of_their_area_and_running_operations_count_how
 ) -> None:
     actions, area = found["action"], found["area"]["area_id"].iloc[0]
     assert actions["kind"].tolist() == ["crackdown_start", "needle_exchange", "treatment_wait"]
-    assert actions["area_id"].where(actions["area_id"].notna(), None).tolist() == [area, area, None]
+    assert actions["area_id"].dropna().tolist() == [area, area]
+    assert pd.isna(actions["area_id"].iloc[2])
     assert actions["count"].dropna().tolist() == [12]
     assert actions["days"].dropna().tolist() == [9.5]
 
