@@ -6,7 +6,6 @@ import pandas as pd
 
 from pipeline.pages.scoreboard import FIGURES, board, chart
 
-
 MONTHS = (("month", "2026-02-01", False), ("month", "2026-01-01", False), ("month", "2026-03-01", True))
 
 
