@@ -147,6 +147,9 @@ def _measured(row: Row, indicator: Indicator, series: Series, change: Change, si
     is_rare = change.p_value <= row["alarm_limit"] and exceeds_stretches(series, since, indicator.side)
     row["is_alarm"] = bool(is_rare and worse >= indicator.margin and worse > 0)
     found = _mix_in_words(series, since, row) if isinstance(series, Mix) else _in_words(row)
+    if levels[0] == 0:  # no change is a share of nothing
+        row |= dict.fromkeys(("change", "change_lo", "change_hi"), np.nan)
+        found = f"from {levels[0]:.0%} to {levels[1]:.0%}"
     return row | {"why": f"{indicator.what}: {found}; {_verdict(row, indicator)}"}
 
 

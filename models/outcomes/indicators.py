@@ -92,12 +92,12 @@ COMPLAINTS = Indicator(
 DISPLACED = Indicator(
     "geographical", "displaced", "reports within 500 m around the market, beside places where nothing was done",
     "reports", "rise", "nothing was compared", margin=0.0,
-    weakened_by="what moves further than 500 m is seen at the next places alone: see table displacement",
+    weakened_by="what moves further than 500 m is seen at the next places alone",
 )  # fmt: skip
 OVERDOSES = Indicator(
     "marginalisation", "overdoses", "overdoses near the operation or after seizures", "overdoses", "rise",
     "no watch was opened", margin=0.0,
-    weakened_by="an association, no proof; overdoses that nobody called about are not in it: see table overdose_watch",
+    weakened_by="an association, no proof; overdoses that nobody called about are not in it",
 )  # fmt: skip
 OF_MARKET = (VIOLENCE, NEW_SELLERS, NEEDLES, COMPLAINTS)
 OF_FORCE = (PRICE, PURITY, EFFORT, WAIT, MIX, SYNTHETIC, STARTS, RETENTION, NALOXONE, NEEDLES, COMPLAINTS)

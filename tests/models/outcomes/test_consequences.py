@@ -75,12 +75,16 @@ def test_each_planted_consequence_is_seen_with_its_interval_and_no_other_side(
         evidence = replace(evidence, actions=pd.concat([evidence.actions, more], ignore_index=True))
     row = measured(evidence).loc[key]
     assert row["is_alarm"], row["why"]
-    assert side * row["change"] > 0
-    assert row["change_lo"] <= row["change"] <= row["change_hi"]
-    assert side * row["change_lo"] > 0 or side * row["change_hi"] > 0
     assert row["p_value"] <= row["alarm_limit"]
     assert "beyond chance" in row["why"]
     assert row["weakened_by"]
+    if row["before_level"] == 0:  # no change is a share of nothing
+        assert row["after_level"] > 0
+        assert np.isnan(row["change"])
+        return
+    assert side * row["change"] > 0
+    assert row["change_lo"] <= row["change"] <= row["change_hi"]
+    assert side * row["change_lo"] > 0 or side * row["change_hi"] > 0
 
 
 def test_a_figure_is_judged_after_four_eight_and_twelve_weeks_alone() -> None:
