@@ -12,8 +12,8 @@ from flows.home.home import Home
 from flows.inputs.assembly import read_run_codebook
 from flows.outputs.harm_grid import in_short, matrices, moves
 from flows.outputs.kept_run import kept_run
+from pipeline.briefing.scoreboard import board
 from pipeline.pages.base import page_environment, page_rows
-from pipeline.pages.scoreboard import board
 from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.publication.publish import read_places, runs
 from pipeline.publication.tables import read_tables

@@ -24,8 +24,8 @@ STEPS = ("referral_offered", "referral_accepted", "referral_started", "referral_
 RATIO = ("arrests_per_harm_averted", "arrests_per_harm_averted_lo", "arrests_per_harm_averted_hi")
 NOT_SHOWN = "it is not shown that harm was averted: the interval reaches zero"
 TOLD = {
-    "treatment_started": ("referral_started", "start"),
-    "treatment_retained": ("referral_retained", "stay of 12 weeks"),
+    "treatment_started": ("referral_started", "start of treatment"),
+    "treatment_retained": ("referral_retained", "stay of 12 weeks in treatment"),
 }
 
 
@@ -172,7 +172,7 @@ def _add_diversions(
         told = diversions[diversions["kind"] == step]
         of_period = in_periods(told, periods)
         table[name] = total(of_period, periods, "count").astype(float)
-        recorded = unrecorded(periods, first_day(told), f"{noun} in treatment")
+        recorded = unrecorded(periods, first_day(told), noun)
         reasons[name] = first_reason(recorded, few_people(of_period, periods))
 
 

@@ -17,10 +17,10 @@ from markupsafe import Markup
 
 from pipeline.briefing.area_story import by_area, reason
 from pipeline.briefing.embedded import answered, packed_tables, question_json
+from pipeline.briefing.scoreboard import board
 from pipeline.briefing.today import coordinates, left_out, passed_over, places_today
 from pipeline.map_link import DEFAULT as DEFAULT_LINK
 from pipeline.pages.base import number, page_environment, page_row, page_rows, read_asset, words
-from pipeline.pages.scoreboard import board
 from pipeline.pages.svg_map import CELL_STEPS, PROBABILITY_STEPS, Drawing, Shape, draw_map
 from pipeline.pages.svg_plots import line_plot
 from pipeline.privacy.pii_guard import refuse_people_in_text

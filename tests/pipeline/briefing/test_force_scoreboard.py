@@ -4,8 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.pages.scoreboard import FIGURES, board, chart
-
+from pipeline.briefing.scoreboard import FIGURES, board, chart
 
 MONTHS = (("month", "2026-02-01", False), ("month", "2026-01-01", False), ("month", "2026-03-01", True))
 
