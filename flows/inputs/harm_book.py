@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
-from flows.home.settings import SettingsError, yaml_problem
+from flows.home.settings import SettingsError
 from models.outcomes.harm_book import MATRICES, HarmBook
+from pipeline.given_yaml import read_given_yaml
 from pipeline.near_words import did_you_mean
 from pipeline.publication.tables import read_tables
 from pipeline.typed_sections import build_typed, checked_keys
@@ -23,11 +23,11 @@ def read_harm_book(path: Path, codebook: pd.DataFrame) -> HarmBook:
     """
     where = f"harm matrix {path}"
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        content = read_given_yaml(path)
     except OSError as error:
         raise SettingsError(f"{where}: {error.strerror}; name an existing file as force.harm_matrix") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"{where}: not readable as YAML{yaml_problem(error)}") from None
+    except ValueError as error:
+        raise SettingsError(f"{where}: not readable as YAML: {error}") from None
     try:
         book: HarmBook = build_typed(HarmBook, checked_keys(HarmBook, content, path.parent, where))
     except (TypeError, ValueError) as error:

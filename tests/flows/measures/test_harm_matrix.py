@@ -83,6 +83,9 @@ def test_an_offence_that_the_codebook_gains_must_be_placed(tmp_path: Path) -> No
         read_harm_book(FILE, longer)
     with pytest.raises(SettingsError, match=r"name an existing file as force\.harm_matrix"):
         read_harm_book(tmp_path / "none.yaml", CODEBOOK)
+    (tmp_path / "torn.yaml").write_text("severity: {marginal: 0\n")
+    with pytest.raises(SettingsError, match=r"torn\.yaml: not readable as YAML: line 2"):
+        read_harm_book(tmp_path / "torn.yaml", CODEBOOK)
 
 
 def test_reported_incidents_of_the_window_in_the_areas_are_counted_and_no_others() -> None:
