@@ -6,6 +6,7 @@ so that a force cannot choose afterwards what it wanted to achieve.
 
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from models.arrays import Row
@@ -40,14 +41,14 @@ def register_operations(operations: pd.DataFrame, effects: pd.DataFrame, today: 
     """
     begun = operations["registered_at"].fillna(operations["announced_at"]).fillna(operations["started_at"])
     ordered = operations.assign(begun=begun).sort_values(["begun", "area_id"], ascending=[False, True], kind="stable")
-    states = [_state(row, today) for row in ordered.to_dict("records")]
-    told = {
-        "position": range(1, len(ordered) + 1),
-        "state": [state for state, _ in states],
-        "due_since": pd.Series([since for _, since in states], index=ordered.index, dtype=object),
-        "measured": pd.Series([_measured(row, effects) for row in ordered.to_dict("records")], dtype=object).to_numpy(),
-    }
-    return ordered.assign(**told)[[*REGISTER_COLUMNS]].reset_index(drop=True)
+    rows: list[Row] = ordered.to_dict("records")
+    states = [_state(row, today) for row in rows]
+    return ordered.assign(
+        position=range(1, len(rows) + 1),
+        state=[state for state, _ in states],
+        due_since=np.array([since for _, since in states], dtype=object),
+        measured=np.array([_measured(row, effects) for row in rows], dtype=object),
+    )[[*REGISTER_COLUMNS]].reset_index(drop=True)
 
 
 def _state(operation: Row, today: date) -> tuple[str, date | None]:
