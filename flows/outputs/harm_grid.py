@@ -204,7 +204,7 @@ def _pair(row: Mapping[str, Any], end: str, catalogue: Catalogue) -> str | None:
 
 def in_short(table: pd.DataFrame, grades: pd.DataFrame, now: datetime, catalogue: Catalogue) -> dict[str, Any]:
     """Return of the cells that the force answers for: how many, those of the highest priority, those not measured."""
-    own = table[table["answered_by"] == "local"]
+    own = table[table["answered_by"] == "local"].sort_values("position")
     is_measured = own["state"] != "not_measured"
     ranks = own.loc[is_measured, "priority"].map(PRIORITIES.index)
     given = {tuple(row[name] for name in PLACE) for row in page_rows(in_force(grades, now))}

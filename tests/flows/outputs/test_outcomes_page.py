@@ -124,6 +124,13 @@ def test_the_page_tells_what_moved_what_it_cost_and_what_alarms() -> None:
     assert "Harm reported, in harm points" in text
 
 
+def test_what_nobody_could_measure_raises_no_false_calm() -> None:
+    none = rows("consequence", 1, consequence="policy", area_id=None, is_alarm=None, not_measured_because="no event")
+    assert "Nothing of the five unintended consequences could be measured." in page(consequence=none)
+    calm = rows("consequence", 1, consequence="policy", area_id=None, is_alarm=False, not_measured_because=None)
+    assert "1 figure could be measured; it raises no alarm" in page(consequence=calm)
+
+
 def test_sections_without_a_table_are_left_out() -> None:
     first = rows("harm_matrix", 31, **graded({"robbery": 9}).reset_index().to_dict("series"))
     kept = {"area_ranking": tables()["area_ranking"], "harm_matrix": first, "harm_grade": grade().iloc[:0]}
