@@ -211,7 +211,7 @@ def operation(home: "Home", market: str | None, run_id: str | None, out: Path | 
         for sentence in found.cannot_tell if found.operations else []:
             click.echo(inert(f"cannot tell: {sentence}"))
     if out:
-        from pipeline.pages.operation_effect import render_operation_effects
+        from pipeline.pages.outcomes.operation_effect import render_operation_effects
 
         page = render_operation_effects(found.title, found.of_page(), found.cannot_tell, home.catalogue)
         out.write_text(page, encoding="utf-8")

@@ -29,6 +29,7 @@ from models.places.displacement import (
 )
 from models.places.placebos import (
     RECENT_DAYS,
+    RING_M,
     WEEK,
     Date,
     Days,
@@ -167,8 +168,9 @@ def _series(middle: Ints, others: Ints, dates: list[Date], before: int, after: i
         places = np.concatenate([middle, placebos]) if is_own else placebos
         counts = date.by_week(places, before, after)
         is_placebo = np.arange(len(places)) >= int(is_own)
+        is_apart = date.ground.apart_m(places, places) > 2 * RING_M
         place, around = (
-            Series(of[:, :before], of[:, before:], is_placebo) for of in (counts[:, 0], counts.sum(axis=1))
+            Series(of[:, :before], of[:, before:], is_placebo, is_apart) for of in (counts[:, 0], counts.sum(axis=1))
         )
         zones.append(_Zones(place, around, count_apart(date.ground, placebos)))
     return zones

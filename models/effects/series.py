@@ -15,14 +15,17 @@ class Series:
     before: Floats  # (places, weeks before the start), oldest first
     after: Floats  # (places, weeks since)
     is_placebo: Bools
+    is_apart: Bools  # (places, places): whether their rings share no ground
 
     @property
     def others(self) -> Floats:
-        """1 where a place (row) is compared with another (column), 0 with itself.
+        """1 where a place (row) is compared with another (column), 0 with itself and with those whose rings it shares.
 
-        The operation's place is among the others of its placebos: else they would be compared with one place fewer.
+        Placebos lie apart from the operation's place, and neighbours move alike: held against its neighbours a placebo
+        would depart less than the operation's place can. That place is among the others of its placebos: else they
+        would be compared with one place fewer.
         """
-        return 1 - np.eye(len(self.before))
+        return (self.is_apart & ~np.eye(len(self.before), dtype=bool)).astype(np.float64)
 
 
 Expect = Callable[[Series], Floats]  # reports expected had nothing been done: (places, weeks since)

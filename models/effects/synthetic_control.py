@@ -29,7 +29,7 @@ def mix_placebos(series: Series) -> Floats:
 
 def lacking(series: Series) -> str | None:
     """Return why a date cannot be compared by it; None if it can."""
-    donors, weeks = len(series.before) - 1, series.before.shape[1]
+    donors, weeks = int(series.others.sum(axis=1).min()), series.before.shape[1]
     if donors >= FEWEST_DONORS and weeks >= FEWEST_BLOCKS * BLOCK:
         return None
     return f"{donors} donors and {weeks} weeks before, it needs {FEWEST_DONORS} and {FEWEST_BLOCKS * BLOCK}"

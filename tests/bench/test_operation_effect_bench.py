@@ -17,8 +17,8 @@ pytestmark = [
     pytest.mark.bench,
     pytest.mark.skipif(not DATA.exists(), reason="the two cities' incidents are not beside the project"),
 ]
-STARTS = ("2019-03-01", "2019-08-01")
-WINDOW, PLACES, EVERY, AWAY = 84, 30, 2, 0.3
+STARTS = ("2018-08-01", "2018-11-01", "2019-02-01", "2019-05-01", "2019-08-01")
+WINDOW, PLACES, EVERY, AWAY = 84, 24, 3, 0.3
 
 
 def measured(city: CityReports, middle: np.ndarray, start: pd.Timestamp) -> pd.DataFrame:

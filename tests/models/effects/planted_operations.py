@@ -61,9 +61,9 @@ def planted(scenario: Scenario, seed: int) -> Planted:
     moved = draw.binomial(averted, scenario.displaced)
     market[0, since] -= averted
     ring[0, since] += moved
-    is_placebo = np.arange(scenario.places) > 0
+    is_placebo, is_apart = np.arange(scenario.places) > 0, np.ones((scenario.places, scenario.places), dtype=bool)
     series = [
-        Series(counts[:, : scenario.weeks_before].astype(float), counts[:, since].astype(float), is_placebo)
+        Series(counts[:, : scenario.weeks_before].astype(float), counts[:, since].astype(float), is_placebo, is_apart)
         for counts in (market, market + ring)
     ]
     return Planted(*series, int(averted.sum()), int(moved.sum()))

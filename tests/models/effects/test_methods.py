@@ -16,7 +16,8 @@ from tests.models.effects.planted_operations import SCENARIOS, Scenario, planted
 
 
 def series(before: np.ndarray, after: np.ndarray) -> Series:
-    return Series(before.astype(float), after.astype(float), np.arange(len(before)) > 0)
+    is_apart = np.ones((len(before), len(before)), dtype=bool)
+    return Series(before.astype(float), after.astype(float), np.arange(len(before)) > 0, is_apart)
 
 
 def test_a_place_moves_as_its_placebos_did() -> None:
@@ -64,6 +65,17 @@ def test_a_place_that_is_a_mixture_of_two_others_is_found_to_be_one() -> None:
     assert 1.5 < fit.carrying < 4 and fit.donors == 29 and fit.rmspe < 0.05
 
 
+def test_no_place_is_mixed_from_places_whose_rings_it_shares() -> None:
+    alike = planted(Scenario(), 6).market
+    is_apart = alike.is_apart.copy()
+    is_apart[3, 4] = is_apart[4, 3] = False
+    twins = alike.before.copy()
+    twins[4] = twins[3]
+    _, mixed, _ = synthetic_control._mixed(replace(alike, before=twins))
+    _, weights, _ = synthetic_control._mixed(replace(alike, before=twins, is_apart=is_apart))
+    assert mixed[3, 4] > 0.1 and weights[3, 4] == weights[4, 3] == 0
+
+
 def test_weights_are_a_mixture_whatever_the_counts() -> None:
     for seed in range(3):
         _, weights, _ = synthetic_control._mixed(planted(Scenario(per_week=1.0, places=24), seed).market)
@@ -108,14 +120,13 @@ def test_a_place_unlike_its_donors_is_badly_fitted() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_too_short_a_record_or_too_few_places_state_why(method: str) -> None:
     short = planted(Scenario(weeks_before=20), 1).market
-    few = Series(*(of[:15] for of in (short.before, short.after, short.is_placebo)))
+    few = series(short.before[:15], short.after[:15])
     said = {name: METHODS[name].lacking(few) for name in METHODS}
     assert said["interrupted_time_series"] == "20 weeks before are on record, a trend needs 26"
     assert said["synthetic_control"] == "14 donors and 20 weeks before, it needs 20 and 24"
     assert said["difference_in_differences"] is None
-    comparison, weeks = compare_series(
-        METHODS[method].expect, [Series(few.before[:5], few.after[:5], few.is_placebo[:5])], 4
-    )
+    fewer = series(short.before[:5], short.after[:5])
+    comparison, weeks = compare_series(METHODS[method].expect, [fewer], 4)
     assert comparison is None and np.isnan(weeks).all()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.effects.agreement import CANNOT_TELL
 from pipeline.errors import HarmspotError
-from pipeline.pages.operation_effect import render_operation_effects
+from pipeline.pages.outcomes.operation_effect import render_operation_effects
 from pipeline.wording.catalogue import read_catalogue
 from pipeline.wording.sentences import patterns
 
