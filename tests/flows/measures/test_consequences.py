@@ -90,9 +90,12 @@ def found(
     )
     with open_home_snapshot(home, as_of) as snapshot:
         place_incidents(snapshot.connection, geography, read_run_codebook(home.settings, as_of), as_of, home.settings)
-        since = {"since": as_of - timedelta(days=800)}
-        names = ("incident", "seller", "action")
-        frames = {name: query(snapshot.connection, f"consequence#{name}", **since) for name in names}
+        since = as_of - timedelta(days=800)
+        more: dict[str, dict[str, object]] = {"incident": {"with_violence": True}, "seller": {}, "action": {}}
+        frames = {
+            name: query(snapshot.connection, f"consequence#{name}", since=since, **given)
+            for name, given in more.items()
+        }
         table = consequences(snapshot.connection, operations, *NOTHING, as_of, home.settings)
     return {**frames, "table": table, "area": pd.DataFrame({"area_id": [area_id]})}
 
