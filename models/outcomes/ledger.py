@@ -17,11 +17,11 @@ from models.outcomes.periods import (
     NO_AREA,
     YEAR,
     few_people,
-    first_day,
     first_reason,
     in_periods,
     local_days,
     total,
+    unless_recorded,
     unrecorded,
     with_reasons,
 )
@@ -89,17 +89,17 @@ def enforcement_ledger(
     table["staffed_hours"] = total(shifts, periods, "hours")
     reasons["staffed_hours"] = total(shifts, periods).map({0: "no shift was reported"})
     table["operation_hours"] = hours_at_work(actions, done, periods, as_of=as_of, time_zone=time_zone)
-    reasons["operation_hours"] = _unless(actions[actions["kind"].isin(AT_WORK)], periods, "visit or operation")
+    reasons["operation_hours"] = unless_recorded(actions[actions["kind"].isin(AT_WORK)], periods, "visit or operation")
     _add_arrests(table, reasons, arrests, counted, first_records)
     for kind, name, noun in (("seizure", "seizures", "seizure"), ("complaint", "complaints", "complaint")):
         table[name] = total(done[done["kind"] == kind], periods, "count")
-        reasons[name] = _unless(actions[actions["kind"] == kind], periods, noun)
+        reasons[name] = unless_recorded(actions[actions["kind"] == kind], periods, noun)
     for kind, (every, of) in HURT.items():
         hurt = done[done["kind"] == kind]
         names = [every, f"{of}_officers", f"{of}_public"]
         for name, party in zip(names, (None, "officer", "public"), strict=True):
             table[name] = total(hurt if party is None else hurt[hurt["party"] == party], periods, "count")
-        reasons[", ".join(names)] = _unless(actions[actions["kind"] == kind], periods, kind)
+        reasons[", ".join(names)] = unless_recorded(actions[actions["kind"] == kind], periods, kind)
     _add_operations(table, reasons, averted_by_operations(periods, displacement, time_zone), watch)
     return with_reasons(table, reasons)
 
@@ -149,7 +149,7 @@ def _policy_of(whole: pd.DataFrame, of_shift: pd.DataFrame, every: pd.DataFrame,
         **shares("share_against_policy", by["possession"] + by["no_offence"], stated),
         possession_only_arrests=total(alone, whole, "count"),
     )
-    never = _unless(every, whole, "arrest")
+    never = unless_recorded(every, whole, "arrest")
     of_day_alone = pd.Series(None if shift == ALL_SHIFTS else "told of the whole day alone", index=whole.index)
     names = "stated_arrests, possession_arrests, no_offence_arrests, share_against_policy, "
     return with_reasons(
@@ -206,7 +206,7 @@ def _add_arrests(
 ) -> None:
     """Add arrests and what followed them."""
     periods = table[list(KEY)]
-    never = _unless(arrests, periods, "arrest")
+    never = unless_recorded(arrests, periods, "arrest")
     table["arrests"] = total(counted, periods, "count")
     table["named_arrests"] = total(counted[counted["person_id"].notna()], periods, "count")
     reasons["arrests, named_arrests"] = never
@@ -264,10 +264,6 @@ def averted_by_operations(periods: pd.DataFrame, displacement: pd.DataFrame, tim
     why = found["why"].astype(object).where(found["window_days"].notna(), SUPERSEDED)
     is_missing = (found["scope"] == "operation") & found[AVERTED[0]].isna()
     return found[[*AVERTED, "window_days"]].assign(why=why.where(is_missing, None))
-
-
-def _unless(rows: pd.DataFrame, periods: pd.DataFrame, what: str) -> pd.Series:
-    return unrecorded(periods, first_day(rows), what)
 
 
 def _unnamed(counted: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:

@@ -144,6 +144,23 @@ def unrecorded(periods: pd.DataFrame, first_on: pd.Timestamp | None, what: str) 
     )
 
 
+def unless_recorded(rows: pd.DataFrame, periods: pd.DataFrame, what: str) -> pd.Series:
+    """Return as `unrecorded` why nothing of a kind can be counted; of areas also if none of its records names one.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        All records of the kind: area_id (missing outside every area), on.
+    periods, what
+        As of `unrecorded`.
+    """
+    why = unrecorded(periods, first_day(rows), what)
+    if rows["area_id"].notna().any():
+        return why
+    is_of_area = periods["area_id"].notna().to_numpy() & why.isna().to_numpy()
+    return why.mask(is_of_area, f"no {what} names an area of the map")
+
+
 def first_day(rows: pd.DataFrame) -> pd.Timestamp | None:
     """Return the earliest `on` of some rows; None if there are none."""
     return None if rows.empty else rows["on"].min()

@@ -9,11 +9,11 @@ import pandas as pd
 from models.outcomes.ledger import AVERTED, averted_by_operations
 from models.outcomes.periods import (
     few_people,
-    first_day,
     first_reason,
     in_periods,
     local_days,
     total,
+    unless_recorded,
     unrecorded,
     with_reasons,
 )
@@ -22,7 +22,7 @@ from models.statistics.intervals import shares
 START_H, RETAINED_DAYS = 72, 84
 STEPS = ("referral_offered", "referral_accepted", "referral_started", "referral_retained")
 RATIO = ("arrests_per_harm_averted", "arrests_per_harm_averted_lo", "arrests_per_harm_averted_hi")
-NOT_SHOWN = "it is not shown that harm was averted: the interval reaches zero"
+NOT_SHOWN = "it is not shown that harm was averted: the interval is not above zero"
 TOLD = {
     "treatment_started": ("referral_started", "start of treatment"),
     "treatment_retained": ("referral_retained", "stay of 12 weeks in treatment"),
@@ -72,13 +72,13 @@ def scoreboard(
     counted = in_periods(incidents, periods)
     for name in ("incidents", "harm", "public_calls"):
         table[name] = total(counted, periods, name)
-    reasons["incidents, harm, public_calls"] = unrecorded(periods, first_day(incidents), "incident")
+    reasons["incidents, harm, public_calls"] = unless_recorded(incidents, periods, "incident")
     settled = promises[promises["status"].isin(["kept", "broken"])]
     due = in_periods(settled.assign(on=pd.to_datetime(settled["due_on"])), periods)
     table["promises_due"] = total(due, periods)
     table["promises_kept"] = total(due[due["status"] == "kept"], periods)
     announced = promises.assign(on=local_days(promises["announced_at"], time_zone))
-    unannounced = unrecorded(periods, first_day(announced), "announcement")
+    unannounced = unless_recorded(announced, periods, "announcement")
     reasons["promises_due, promises_kept"] = unannounced
     violated = answers.assign(on=local_days(answers["violated_at"], time_zone))
     of_period = in_periods(violated, periods)
@@ -89,7 +89,7 @@ def scoreboard(
     reasons["violations, violations_answered, median_consequence_h"] = unannounced
     _add_diversions(table, reasons, diversions, periods, as_of)
     table["arrests"] = total(in_periods(arrests, periods), periods, "count")
-    reasons["arrests"] = unrecorded(periods, first_day(arrests), "arrest")
+    reasons["arrests"] = unless_recorded(arrests, periods, "arrest")
     _add_ratio(table, reasons, arrests, averted_by_operations(periods, displacement, time_zone))
     table = with_reasons(table, reasons)
     return table.assign(
@@ -158,7 +158,7 @@ def _add_diversions(
     counted = in_periods(offers.assign(**flags), periods)
     for name in flags:
         table[name] = total(counted, periods, name).astype(float)
-    never = unrecorded(periods, first_day(offers), "offer of help")
+    never = unless_recorded(offers, periods, "offer of help")
     parts = {
         "diversions_offered, diversions_named, diversions_accepted": counted,
         "diversions_start_due, started_in_72h": counted[counted["diversions_start_due"]],
@@ -172,7 +172,7 @@ def _add_diversions(
         told = diversions[diversions["kind"] == step]
         of_period = in_periods(told, periods)
         table[name] = total(of_period, periods, "count").astype(float)
-        recorded = unrecorded(periods, first_day(told), noun)
+        recorded = unless_recorded(told, periods, noun)
         reasons[name] = first_reason(recorded, few_people(of_period, periods))
 
 

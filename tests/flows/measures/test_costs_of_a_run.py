@@ -13,7 +13,7 @@ import yaml
 from flows.home.home import Home
 from flows.home.settings import Settings, load_settings
 from flows.ingest.ingest import load_file
-from flows.inputs.assembly import PeopleFrames, read_run_codebook
+from flows.inputs.assembly import PeopleFrames
 from flows.measures.done import read_done, shifts_of
 from flows.schedule.daily import daily_run
 from models.operations.history import operations_of
@@ -108,14 +108,12 @@ def test_money_only_from_unit_costs_and_apart(counted: Callable[[str], pd.DataFr
     assert town_run.published("enforcement_cost").empty
 
 
-def test_the_scoreboard_counts_the_incidents_that_areas_are_ranked_by(town_run: TownRun) -> None:
-    """The months of 2025 are the 365 days before the run, in which offences are counted for their own ranking."""
-    offences = town_run.published("offence_ranking")
-    codes = read_run_codebook(town_run.home.settings, town_run.home.midnight(AS_OF)).index
-    counted = offences[offences["offence_group"].isin(codes) & (offences["shift"] == "all")]
+def test_the_scoreboard_counts_the_incidents_that_can_raise_a_score(town_run: TownRun) -> None:
+    """The months of 2025 are the 365 days before the run, in which table feedback counts those incidents."""
     board = town_run.published("scoreboard")
     years = board[(board["span"] == "year") & (board["scope"] == "area")].set_index("scope_id")["incidents"]
-    assert years.to_dict() == counted.groupby("area_id")["count_365_days"].sum().to_dict()
+    counted = town_run.published("feedback").set_index("area_id")["public_count"]
+    assert years.to_dict() == counted.to_dict()
 
 
 @pytest.mark.parametrize(

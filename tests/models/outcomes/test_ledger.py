@@ -114,6 +114,9 @@ def test_what_was_not_recorded_is_missing_with_the_reason_and_never_zero() -> No
     assert any("before 2026-03-03" in why for why in late.loc["B@1", "month", "2026-02"]["not_recorded"])
     unknown = ledger(actions(*arrests_of(1)), first_records=dict.fromkeys(ALL_KNOWN))
     assert any("no stay in custody" in why for why in unknown.loc["A@1", "month", "2026-02"]["not_recorded"])
+    nowhere = ledger(actions({"kind": "complaint", "area_id": None, "at": "2026-02-02"}))["complaints"]
+    assert nowhere["force", "month", "2026-02"] == nowhere["no area", "month", "2026-02"] == 1
+    assert pd.isna(nowhere["A@1", "month", "2026-02"])  # no complaint names an area: none there is not zero
     never_left = {**ALL_KNOWN, "leaving": None}
     kept = ledger(actions(*arrests_of(1)), first_records=never_left).loc["A@1", "month", "2026-02"]
     assert kept["in_treatment"] == 0
