@@ -50,6 +50,8 @@ PIPELINE = {
     "pipeline.wording": SHARED,
     "pipeline.briefing": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording"},
     "pipeline.pages": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording", "pipeline.briefing"},
+    "pipeline.pages.outcomes": SHARED
+    | {"pipeline.pages", "pipeline.privacy", "pipeline.publication", "pipeline.wording"},
     "pipeline.sources": SHARED | {"pipeline.events", "pipeline.messages"},
     "pipeline.files": SHARED,
     "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},

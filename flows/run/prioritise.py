@@ -151,8 +151,10 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             where_harm_went, snapshot.connection, plan_inputs.operations, geography, as_of, settings, hidden
         )
         measured = call(
-            measure_outcomes, home, identity, snapshot.connection, geography, plan_inputs.operations, codebook
-        )
+            measure_outcomes, home, identity, snapshot.connection, geography, plan_inputs.operations, codebook,
+            displacement, plan_inputs.overdose_watch, hidden,
+            people=persons, place_actions=plan_inputs.actions, site_events=plan_inputs.site_events,
+        )  # fmt: skip
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings.force.areas.note), *notes_of(forecast)]
         plans = call(

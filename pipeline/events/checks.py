@@ -70,8 +70,8 @@ def _future(table: pa.Table, name: str, horizon: datetime) -> Check:
 
 def _unknown_code(table: pa.Table, name: str, offence_codes: pa.Array) -> Check:
     detail = f"`{name}` is not in the codebook; add the code there, then replay."
-    is_known = pc.is_in(table[name], value_set=offence_codes)
-    return Check(Refusal("unknown_offence_code", detail), _is_true(pc.invert(is_known)))
+    is_unknown = pc.and_(pc.is_valid(table[name]), pc.invert(pc.is_in(table[name], value_set=offence_codes)))
+    return Check(Refusal("unknown_offence_code", detail), _is_true(is_unknown))
 
 
 def _blank(table: pa.Table, name: str) -> Check:

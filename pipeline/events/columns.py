@@ -49,6 +49,10 @@ INCIDENT = pa.schema(
         pa.field("is_minor_used_by_adult", pa.bool_(), nullable=False),
         pa.field("is_minor_present", pa.bool_(), nullable=False),
         pa.field("involvements", INVOLVEMENTS),  # null if the source reports no people
+        pa.field("is_fatal", pa.bool_(), nullable=False),
+        pa.field("is_naloxone_given", pa.bool_(), nullable=False),
+        pa.field("price_per_gram", pa.float64()),
+        pa.field("purity", pa.float64()),  # 0 to 1
     ]
 )
 
@@ -124,6 +128,10 @@ ACTION = pa.schema(
         pa.field("at", UTC_TIME, nullable=False),
         pa.field("hours", pa.float64()),
         pa.field("detail", pa.string()),  # free text: manner of service, reason, outcome
+        pa.field("offence_code", pa.string()),  # what an arrest was for
+        pa.field("party", pa.string()),  # officer, public
+        pa.field("count", pa.int64()),  # null means one
+        pa.field("days", pa.float64()),  # waited for treatment
     ]
 )
 

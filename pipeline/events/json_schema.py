@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.events.schema import EVENT_TYPES, Event
+from pipeline.events.schema import EVENT_TYPES, SCHEMA_VERSION, Event
 
 FOLDER = Path(__file__).parents[2] / "docs" / "events"
 
@@ -20,6 +20,7 @@ def schema_of(event_type: type[Event]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"{event_type.__struct_config__.tag} on topic {event_type.topic}",
+        "x-harmspot-version": SCHEMA_VERSION,
         **schema,
     }
 

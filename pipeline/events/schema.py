@@ -4,6 +4,9 @@
 dropped; extension attributes beside `data` are allowed, as the CloudEvents specification requires. An absent optional
 key and a null one mean the same, except for flags, which are true or false. A time is RFC 3339.
 
+`SCHEMA_VERSION` rises with every optional key or value that is added; what an earlier version allowed stays allowed, so
+that `type` remains `.v1`.
+
 Standard: CloudEvents 1.0.2, https://github.com/cloudevents/spec.
 """
 
@@ -14,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 MAX_EVENT_BYTES = 1024 * 1024
+SCHEMA_VERSION = "1.1"
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 PersonId = Annotated[Id, Meta(description="The source's own id of a person; harmspot keeps it apart, as a pseudonym.")]
@@ -59,7 +63,15 @@ ActionKind = Literal[
     "override",
     "representation",
     "contest",
+    "complaint",
+    "injury",
+    "death",
+    "treatment_wait",
+    "treatment_left",
+    "needle_exchange",
+    "naloxone_given",
 ]
+Party = Literal["officer", "public"]
 
 
 class _Data(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -93,6 +105,8 @@ class Flags(_Data, frozen=True, kw_only=True):
     weapon: Annotated[bool, Meta(description="A weapon was used or shown.")] = False
     injury: Annotated[bool, Meta(description="Somebody was hurt.")] = False
     domestic: Annotated[bool, Meta(description="Between partners or family.")] = False
+    fatal: Annotated[bool, Meta(description="Somebody died.")] = False
+    naloxone: Annotated[bool, Meta(description="Naloxone was given.")] = False
 
 
 class Drugs(_Data, frozen=True, kw_only=True):
@@ -100,6 +114,14 @@ class Drugs(_Data, frozen=True, kw_only=True):
 
     activity: Annotated[DrugActivity | None, Meta(description="What was done with drugs.")] = None
     substance: Annotated[Id | None, Meta(description="Name of the drug in the source's words.")] = None
+    price_per_gram: Annotated[
+        Annotated[float, Meta(ge=0, le=1e9)] | None,
+        Meta(description="Street price of a gram, in the force's currency."),
+    ] = None
+    purity: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="Share of the drug in what was tested, from 0 to 1."),
+    ] = None
 
 
 class Market(_Data, frozen=True, kw_only=True):
@@ -227,9 +249,23 @@ class Action(_Data, frozen=True, kw_only=True):
     area: Annotated[Id | None, Meta(description="The `area_id` it was done in, if any.")] = None
     notice_id: Annotated[Id | None, Meta(description="The notice it belongs to, if any.")] = None
     at: Annotated[Time, Meta(description="When it was done.")]
-    hours: Annotated[Hours | None, Meta(description="Officer hours it took.")] = None
+    hours: Annotated[
+        Hours | None, Meta(description="Hours it took: of officers, and of health partners where kind is `outreach`.")
+    ] = None
     detail: Annotated[
         str | None, Meta(description="Free words: manner of service, reason, outcome. Never a name or a person id.")
+    ] = None
+    offence_code: Annotated[OffenceCode | None, Meta(description="Of an `arrest`: the offence it was for.")] = None
+    party: Annotated[Party | None, Meta(description="Of an `injury` or a `death`: on whose side it was.")] = None
+    count: Annotated[
+        Annotated[int, Meta(ge=1, le=10**9)] | None,
+        Meta(
+            description="How many the event sums up, such as visits to a needle exchange in a week; absent means one."
+        ),
+    ] = None
+    days: Annotated[
+        Annotated[float, Meta(ge=0, le=1e5)] | None,
+        Meta(description="Of a `treatment_wait`: days from referral to treatment."),
     ] = None
 
 

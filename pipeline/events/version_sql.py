@@ -27,7 +27,7 @@ _WITHDRAWN = {
 # Columns with a closed set of values, none of which contains a `;`.
 _CLOSED = {
     *("status", "occurred_precision", "discovery", "report_channel", "report_subject"),
-    *("drug_activity", "market_setting"),
+    *("drug_activity", "market_setting", "party"),
 }
 
 

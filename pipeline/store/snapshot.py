@@ -29,6 +29,7 @@ _TABLES = {
     "incident_snapshot": ("known_at", "as_of", "since"),
     "involvement_snapshot": ("known_at", "as_of", "since"),
     "person_snapshot": ("known_at", "as_of"),
+    "treatment_snapshot": ("known_at", "as_of"),
     "custody_snapshot": ("known_at", "as_of"),
     "warrant_snapshot": ("known_at", "as_of"),
     "staffing_snapshot": ("known_at", "as_of"),

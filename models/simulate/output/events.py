@@ -105,8 +105,16 @@ def _incident_data(
     }
     place = {"lon": float(town.lon[row["point"]]), "lat": float(town.lat[row["point"]]), "accuracy_m": ACCURACY_M}
     drugs = {"activity": ACTIVITIES[row["activity"]], "substance": SUBSTANCES[row["substance"]]}
+    drugs |= {key: row[name] for key, name in (("price_per_gram", "price"), ("purity", "purity")) if row[name]}
     optional = {
-        "flags": _true_flags(row, weapon="is_weapon", injury="is_injury", domestic="is_domestic"),
+        "flags": _true_flags(
+            row,
+            weapon="is_weapon",
+            injury="is_injury",
+            domestic="is_domestic",
+            fatal="is_fatal",
+            naloxone="is_naloxone",
+        ),
         "drugs": drugs if row["activity"] != NONE else {},
         "market": {"setting": SETTINGS[row["setting"]]} if row["setting"] != NONE else {},
         "minors": _true_flags(row, victim="is_minor_victim", used_by_adult="is_minor_used", present="is_minor_present"),

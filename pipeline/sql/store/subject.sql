@@ -42,7 +42,7 @@ FROM (
 ORDER BY occurred_at, incident_id, version, ingested_at, role, content_hash
 
 -- name: actions
-SELECT action_id, kind, actor, "at", area_id, hours, detail, version, event_source, ingested_at
+SELECT action_id, kind, actor, "at", area_id, hours, detail, offence_code, party, "count", days, version, event_source, ingested_at
 FROM store.action_version
 WHERE subject_person_id IN (SELECT unnest($person_ids::VARCHAR[]))
 ORDER BY "at", action_id, version, ingested_at, content_hash

@@ -112,6 +112,10 @@ def test_an_incident_becomes_one_row_of_its_table():
         "is_minor_used_by_adult": True,
         "is_minor_present": True,
         "involvements": [{"person_id": "p_1001-P", "role": "suspect"}, {"person_id": "p_2001-P", "role": "witness"}],
+        "is_fatal": False,
+        "is_naloxone_given": False,
+        "price_per_gram": 75.0,
+        "purity": 0.31,
     }
 
 
@@ -145,6 +149,40 @@ def test_absent_and_null_parts_say_the_same():
     assert only_row("incident", "data.involvements", [])["involvements"] == []
     assert only_row("incident", "data.flags", None)["is_weapon"] is False
     assert only_row("staffing", "data.version", GONE)["version"] == 1
+
+
+def test_what_consequences_are_measured_by_is_read_and_its_absence_says_nothing():
+    seized = {"activity": "supply", "substance": "heroin", "price_per_gram": 75, "purity": 0.31}
+    row = only_row("incident", "data.drugs", seized)
+    assert (row["price_per_gram"], row["purity"]) == (75.0, 0.31)
+    row = only_row("incident", "data.flags", {"fatal": True, "naloxone": True})
+    assert (row["is_fatal"], row["is_naloxone_given"], row["is_injury"]) == (True, True, False)
+    columns = ("offence_code", "party", "count", "days")
+    assert [only_row("action")[name] for name in columns] == [None] * 4
+    for name, value in zip(columns, ("robbery", "officer", 12, 9.5), strict=True):
+        assert only_row("action", f"data.{name}", value)[name] == value
+        assert only_row("action", f"data.{name}", None) == only_row("action")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [
+        ("data.offence_code", "unheard_of", "unknown_offence_code"),
+        ("data.party", "bystander", "bad_value"),
+        ("data.count", 0, "bad_value"),
+        ("data.count", 1.5, "wrong_type"),
+        ("data.days", -1, "bad_value"),
+        ("data.kind", "complaints", "bad_value"),
+        ("data.price_per_gram", 10, "unknown_field"),  # of an incident's drugs
+    ],
+)
+def test_what_consequences_are_measured_by_is_checked(place, value, reason):
+    assert reason_of(event("action", place, value)) == reason
+
+
+@pytest.mark.parametrize("drugs", [{"purity": 1.01}, {"purity": -0.1}, {"price_per_gram": -1}])
+def test_purity_is_a_share_and_no_price_is_negative(drugs):
+    assert reason_of(event("incident", "data.drugs", drugs)) == "bad_value"
 
 
 def test_the_type_decides_the_table_whatever_the_topic():

@@ -53,8 +53,16 @@ INCIDENTS = st.builds(
         accuracy_m=maybe(st.floats(0, 1e6)),
         area_id=maybe(IDS),
     ),
-    flags=maybe(st.builds(events.Flags, weapon=BOOLS, injury=BOOLS, domestic=BOOLS)),
-    drugs=maybe(st.builds(events.Drugs, activity=maybe(literals(events.DrugActivity)), substance=maybe(IDS))),
+    flags=maybe(st.builds(events.Flags, weapon=BOOLS, injury=BOOLS, domestic=BOOLS, fatal=BOOLS, naloxone=BOOLS)),
+    drugs=maybe(
+        st.builds(
+            events.Drugs,
+            activity=maybe(literals(events.DrugActivity)),
+            substance=maybe(IDS),
+            price_per_gram=maybe(st.floats(0, 1e6)),
+            purity=maybe(st.floats(0, 1)),
+        )
+    ),
     market=maybe(st.builds(events.Market, setting=maybe(literals(events.MarketSetting)))),
     minors=maybe(st.builds(events.Minors, victim=BOOLS, used_by_adult=BOOLS, present=BOOLS)),
     involvements=maybe(
@@ -116,6 +124,10 @@ ACTIONS = st.builds(
     at=TIMES,
     hours=maybe(KNOWN_HOURS),
     detail=maybe(st.text(st.characters(codec="utf-8"), max_size=20)),
+    offence_code=maybe(st.sampled_from(["robbery", "unheard_of"])),
+    party=maybe(literals(events.Party)),
+    count=maybe(st.integers(1, 10**9)),
+    days=maybe(KNOWN_HOURS.map(lambda hours: hours / 10)),
 )
 
 
