@@ -131,7 +131,7 @@ def render_report(
     js = Markup("\n").join(read_asset(name) for name in SCRIPTS)
     html = environment.get_template("report.html.jinja").render(
         run=page_row(run),
-        css=_with_axes(read_asset("report.css"), axes) + read_asset("report_today.css") + read_asset("plots.css"),
+        css=with_axes(read_asset("report.css"), axes) + read_asset("report_today.css") + read_asset("plots.css"),
         js=js,
         js_hash=_content_hash(js),
         is_expired=written_at > run["valid_to"],
@@ -361,7 +361,7 @@ def _rendered(text: str, environment: Environment, run: Mapping[str, Any]) -> st
     return environment.from_string(environment.filters["translated"](text)).render(run)
 
 
-def _with_axes(css: str, axes: Mapping[str, Any]) -> Markup:
+def with_axes(css: str, axes: Mapping[str, Any]) -> Markup:
     """Return the style sheet with the colours of the axes in place of its comments on them."""
     light, dark = (" ".join(f"--axis-{name}: {axis.colours[i]};" for name, axis in axes.items()) for i in (0, 1))
     classes = " ".join(f".axis-{name} {{ background: var(--axis-{name}); }}" for name in axes)

@@ -158,6 +158,30 @@ def calibration_plot(
     return _figure(title, WIDTH, HEIGHT, [*_levels(1.0, LEFT + side), diagonal, *dots, *foot])
 
 
+def rank_plot(moments: Sequence[str], ranks: Sequence[Interval], *, count: int, title: str) -> Markup:
+    """Plot ranks over time with their intervals as a band, 1 on top of `count`; NaN breaks the line."""
+    step = (WIDTH - LEFT - TOP) / max(len(moments) - 1, 1)
+    xs = [LEFT + step * n for n in range(len(moments))]
+
+    def height(rank: float) -> float:
+        return TOP + (HEIGHT - TOP - BOTTOM) * (rank - 1) / max(count - 1, 1)
+
+    levels = [
+        mark
+        for rank in sorted({1, count})
+        for mark in (
+            _segment(LEFT, height(rank), WIDTH - TOP, height(rank), "level"),
+            _text(LEFT - 8, height(rank) + 4, f"{rank:,}", "label end theirs"),
+        )
+    ]
+    bands = [_segment(x, height(row.lo) - 1, x, height(row.hi) + 1, "whisk ours")
+             for x, row in zip(xs, ranks, strict=True) if math.isfinite(row.lo) and math.isfinite(row.hi)]  # fmt: skip
+    line = _line(xs, [height(row.value) for row in ranks], "ours")
+    ends = [_text(LEFT, HEIGHT - 8, moments[0], "label theirs")] if moments else []
+    ends += [_text(WIDTH - TOP, HEIGHT - 8, moments[-1], "label end theirs")] if len(moments) > 1 else []
+    return _figure(title, WIDTH, HEIGHT, [*levels, *bands, line, *ends])
+
+
 def _figure(title: str, width: float, height: float, marks: Sequence[Markup]) -> Markup:
     opening = Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">')
     return (
