@@ -27,7 +27,7 @@ SHARED = {
         "pipeline.complete_file",
     ),
     *("pipeline.typed_sections", "pipeline.complete_folder", "pipeline.terminal_text"),
-    *("pipeline.near_words", "pipeline.reference_table"),
+    *("pipeline.near_words", "pipeline.reference_table", "pipeline.given_yaml"),
 }
 PIPELINE = {
     "pipeline.errors": set(),
@@ -38,6 +38,7 @@ PIPELINE = {
     "pipeline.clock": {"pipeline.errors", "pipeline.local_time"},
     "pipeline.terminal_text": set(),
     "pipeline.near_words": set(),
+    "pipeline.given_yaml": set(),
     "pipeline.reference_table": {"pipeline.errors", "pipeline.near_words"},
     "pipeline.typed_sections": {"pipeline.errors", "pipeline.near_words"},
     "pipeline.database": {"pipeline.errors"},

@@ -33,9 +33,10 @@ def consequences(
     """
     # An operation that began a year ago is compared with the year before it was announced, at most a block earlier.
     since = as_of - timedelta(days=LATEST_DAYS + 7 * (BEFORE_WEEKS + LOOKS[-1]))
+    shown = operations[~operations["is_hidden"]]
     substances = read_substances(settings.force.substances)
     evidence = Evidence(
-        incidents=query(connection, "consequence#incident", since=since),
+        incidents=query(connection, "consequence#incident", since=since, with_violence=not shown.empty),
         actions=query(connection, "consequence#action", since=since),
         sellers=query(connection, "consequence#seller", since=since),
         names=dict(zip(substances["substance"], substances["name"], strict=True)),
@@ -43,7 +44,7 @@ def consequences(
     )
     return measure_consequences(
         evidence,
-        operations[~operations["is_hidden"]],
+        shown,
         displacement,
         overdose_watch,
         as_of=local_zone_clock(as_of, settings),

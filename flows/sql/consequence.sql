@@ -1,6 +1,7 @@
 -- What the events say of the unintended consequences since $since. Nobody's id is read, and ids of people leave it as
 -- numbers of this query alone.
 -- name: incident
+-- Violence only $with_violence, because most of a force's incidents may be violent, and they are read for markets alone.
 WITH told AS (
     SELECT
         placed.incident_id,
@@ -17,7 +18,9 @@ WITH told AS (
     JOIN incident_snapshot AS event USING (incident_id)
     JOIN codebook ON placed.offence_code = codebook.offence_code
     LEFT JOIN point_placed AS point ON placed.lon = point.lon AND placed.lat = point.lat
-    WHERE placed.occurred_at >= $since AND may_count(codebook.category)
+    WHERE placed.occurred_at >= $since
+        AND may_count(codebook.category)
+        AND (event.is_naloxone_given OR event.substance IS NOT NULL OR ($with_violence AND codebook.axis = 'violence'))
 )
 SELECT * EXCLUDE (incident_id)
 FROM told

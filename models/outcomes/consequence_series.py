@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from models.arrays import Bools, Floats
-from models.operations.promises import delivered_hours
 from models.outcomes.indicators import (
     COMPLAINTS,
     EFFORT,
@@ -24,7 +23,7 @@ from models.outcomes.indicators import (
     WAIT,
     Indicator,
 )
-from models.statistics.weekly_series import Mix, Ratio, Series, Values, Weeks
+from models.statistics.weekly_series import WEEK, Mix, Ratio, Series, Values, Weeks
 
 NEW_WEEKS = 26  # a seller who was not seen for so long is new
 NEAR_M = 500.0
@@ -150,11 +149,21 @@ def _effort(evidence: Evidence, place: Place) -> Ratio:
     """Return officer hours of operations, visits and other acts by week, and those of outreach."""
     officers = evidence.actions[~evidence.actions["kind"].isin(["outreach", "announcement", *_OPERATION])]
     spent = place.weeks.sums(officers["at"], officers["hours"].fillna(0.0))
-    for _, own in evidence.acts(*_OPERATION).groupby("area_id"):
-        spent = spent + [delivered_hours(own, begin, until) for begin, until in place.weeks.bounds]
+    spent = spent + _operation_hours(evidence.acts(*_OPERATION), place.weeks)
     outreach = evidence.acts("outreach").dropna(subset="hours")
     health = place.weeks.sums(outreach["at"], outreach["hours"])
     return Ratio(spent if health.any() else 0 * spent, health, is_share=True)
+
+
+def _operation_hours(changes: pd.DataFrame, weeks: Weeks) -> Floats:
+    """Return officer hours of operations by week: so many a day in an area until they change or end."""
+    changes = changes.sort_values(["area_id", "at", "kind", "hours"])  # one ends before the next begins
+    rate = changes["hours"].where(changes["kind"] == "crackdown_start", 0.0).fillna(0.0).to_numpy(float)
+    until = changes.groupby("area_id")["at"].shift(-1).fillna(weeks.bounds[-1][1])
+    first, last = ((moments - weeks.until) / WEEK for moments in (changes["at"], until))
+    begin = np.array([(begin - weeks.until) / WEEK for begin, _ in weeks.bounds])
+    overlap = np.minimum(last.to_numpy(float), begin[:, None] + 1) - np.maximum(first.to_numpy(float), begin[:, None])
+    return np.asarray(7 * np.clip(overlap, 0, None) @ rate, np.float64)
 
 
 def _wait(evidence: Evidence, place: Place) -> Values:

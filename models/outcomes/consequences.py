@@ -123,13 +123,14 @@ def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, othe
     if row["weeks_before"] < LEAST_WEEKS:
         because = f"only {row['weeks_before']} weeks before are on record; {LEAST_WEEKS} are needed"
         return _unmeasured(row, indicator, because)
-    series = series.part(first, weeks.count)
+    series = series.cut(first)
     before, after = series.counts(weeks.since)
     needs_both = not isinstance(series, Ratio) or indicator.unit == "share"
     if before < LEAST or (needs_both and after < LEAST):
         because = f"fewer than {LEAST} on record {'before' if before < LEAST else 'since'}: too few to tell a change"
         return _unmeasured(row, indicator, because)
-    change = judge(series.draws(since_weeks(row["weeks_before"], weeks.since, seed)), indicator.side)
+    is_since = since_weeks(row["weeks_before"], weeks.since, seed)
+    change = judge(series.draws(is_since, ~is_since), indicator.side)
     return _measured(row, indicator, series, change, weeks.since)
 
 
@@ -181,21 +182,31 @@ def _unmeasured(row: Row, indicator: Indicator, because: str) -> Row:
 
 
 def _displaced(place: Place, rows: pd.DataFrame) -> list[Row]:
-    """Return what table displacement says of a market: its whole ring, and whether any of its rows has an alarm."""
+    """Return what table displacement says of a market: of a part with an alarm the rarest, else of all reports."""
     row = _blank(DISPLACED, place) | {"alarm_limit": TAIL}
-    whole = rows[(rows["split"] == "all") & rows["displaced"].notna() & rows["ring_expected"].gt(0)]
-    if whole.empty:
-        because = str(rows["why"].iloc[0]) if len(rows) else DISPLACED.missing
-        return [_unmeasured(row, DISPLACED, because)]
-    found = whole.iloc[0]
-    expected = float(found["ring_expected"])
-    row |= {"weeks_after": found["window_days"] / 7, "weeks_before": found["window_days"] / 7}
-    row |= {"before_level": expected, "after_level": float(found["ring_after"])}
-    row |= {"before_count": float(found["ring_before"]), "after_count": float(found["ring_after"])}
-    row |= {f"change{end}": float(found[f"displaced{end}"]) / expected for end in ("", "_lo", "_hi")}
-    row |= {"p_value": float(found["p_rise_any"])}
-    row["is_alarm"] = bool((rows["is_alarm"].astype(bool) | rows["is_harm_alarm"].astype(bool)).any())
-    return [row | {"why": f"{DISPLACED.what}: {_in_words(row)}; {_verdict(row, DISPLACED)}"}]
+    measured = rows[rows["displaced"].notna() & rows["ring_expected"].gt(0)].sort_values("split", kind="stable")
+    if measured.empty or measured["split"].iloc[0] != "all":
+        told = str(rows["why"].iloc[0]) if len(rows) else DISPLACED.missing
+        return [_unmeasured(row, DISPLACED, DISPLACED.missing if "; " in told else told)]
+    of_harm = bool(measured["is_harm_alarm"].any()) and not measured["is_alarm"].any()
+    prefix = "harm_" if of_harm else ""
+    alarmed = measured[measured["is_harm_alarm" if of_harm else "is_alarm"].astype(bool)]
+    found: Row = (
+        (alarmed.sort_values(f"{prefix}p_rise_any", kind="stable") if len(alarmed) else measured).iloc[0].to_dict()
+    )
+    weeks = found["window_days"] / 7
+    row |= {"weeks_after": weeks, "weeks_before": weeks, "is_alarm": len(alarmed) > 0}
+    row["p_value"] = found[f"{prefix}p_rise_any"]
+    beside = 1.0 if of_harm else found["ring_expected"]
+    change: Row = {f"change{end}": found[f"{prefix}displaced{end}"] / beside for end in ("", "_lo", "_hi")}
+    what = DISPLACED.what if found["split"] == "all" else f"{DISPLACED.what} ({found['part']})"
+    if of_harm:  # what harm was expected is not published, so that there is no share of it
+        told = f"{change['change']:+.0f} harm points (80%: {change['change_lo']:+.0f} to {change['change_hi']:+.0f})"
+    else:
+        row |= change | {"before_level": beside, "after_level": found["ring_after"]}
+        row |= {"before_count": found["ring_before"], "after_count": found["ring_after"]}
+        told = f"{row['after_level']:.0f} observed, {beside:.1f} expected"
+    return [row | {"why": f"{what}: {told}; {_verdict(row, DISPLACED)}"}]
 
 
 def _watched(name: str, area_id: str | None, rows: pd.DataFrame) -> list[Row]:

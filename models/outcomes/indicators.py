@@ -91,7 +91,7 @@ COMPLAINTS = Indicator(
 )  # fmt: skip
 DISPLACED = Indicator(
     "geographical", "displaced", "reports within 500 m around the market, beside places where nothing was done",
-    "reports", "rise", "nothing was compared", margin=0.0,
+    "reports", "rise", "too few places apart from each other, or too few reports, to compare with", margin=0.0,
     weakened_by="what moves further than 500 m is seen at the next places alone",
 )  # fmt: skip
 OVERDOSES = Indicator(

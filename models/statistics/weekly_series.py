@@ -42,41 +42,40 @@ def since_weeks(before: int, since: int, seed: int) -> Bools:
     return np.concatenate([np.arange(before + since)[None] >= before, order >= before])
 
 
-def log_ratio(is_since: Bools, top: Floats, bottom: Floats | None = None) -> Floats:
+def log_ratio(is_since: Bools, is_before: Bools, top: Floats, bottom: Floats | None = None) -> Floats:
     """Return log of (top per bottom since, over that before), by row of `is_since`.
 
     Parameters
     ----------
-    is_since : ndarray of bool
-        [rows, weeks].
+    is_since, is_before : ndarray of bool
+        [rows, weeks]; the latter may be one row for all.
     top, bottom : ndarray of float
         [weeks], sums by week; without `bottom`, top per week.
     """
     if not top.any():
         return np.zeros(len(is_since))
-    chosen = is_since.astype(np.float64)
 
-    def level(held: Floats) -> Floats:
+    def level(is_in: Bools) -> Floats:
+        held = is_in.astype(np.float64)
         below = held.sum(axis=1) if bottom is None else held @ bottom + _HALF
         return np.asarray(np.log(held @ top + _HALF) - np.log(below), np.float64)
 
-    return level(chosen) - level(1 - chosen)
+    return level(is_since) - level(is_before)
 
 
-def log_median_ratio(is_since: Bools, values: Floats, week: Ints) -> Floats:
+def log_median_ratio(is_since: Bools, is_before: Bools, values: Floats, week: Ints) -> Floats:
     """Return log of the median of the values since over that before, by row of `is_since`; NaN with none on a side.
 
     `values` are above zero and `week` is the week of each.
     """
     order = np.argsort(values, kind="stable")
     logs, weeks = np.log(values[order]), week[order]
-    return np.concatenate(
-        [
-            _medians(part, logs) - _medians(~part, logs)
-            for first in range(0, len(is_since), _AT_ONCE)
-            for part in [is_since[first : first + _AT_ONCE, weeks]]
-        ]
-    )
+
+    def medians(is_in: Bools) -> Floats:
+        parts = [is_in[first : first + _AT_ONCE, weeks] for first in range(0, len(is_in), _AT_ONCE)]
+        return np.concatenate([_medians(part, logs) for part in parts] or [np.zeros(0)])
+
+    return medians(is_since) - medians(is_before)
 
 
 def _medians(is_in: Bools, ascending: Floats) -> Floats:
@@ -88,14 +87,13 @@ def _medians(is_in: Bools, ascending: Floats) -> Floats:
     return np.where(count[:, 0] > 0, (ascending[low] + ascending[high]) / 2, np.nan)
 
 
-def divergence(is_since: Bools, counts: Floats) -> Floats:
+def divergence(is_since: Bools, is_before: Bools, counts: Floats) -> Floats:
     """Return the Jensen–Shannon divergence of two mixes, in bits from 0 (the same) to 1 (nothing in common).
 
     `counts` has the number of each kind by week, [weeks, kinds]. Lin 1991, IEEE Transactions on Information Theory
     37:145. By chance alone it is above zero: `judge` takes off what shuffled weeks show.
     """
-    chosen = is_since.astype(np.float64)
-    one, other = (_shares(held @ counts) for held in (chosen, 1 - chosen))
+    one, other = (_shares(is_in.astype(np.float64) @ counts) for is_in in (is_since, is_before))
     return np.asarray(_entropy((one + other) / 2) - (_entropy(one) + _entropy(other)) / 2, np.float64)
 
 
@@ -104,7 +102,7 @@ def _shares(counts: Floats) -> Floats:
 
 
 def _entropy(shares: Floats) -> Floats:
-    return -(shares * np.log2(np.maximum(shares, _SAME))).sum(axis=1)
+    return -np.asarray((shares * np.log2(np.maximum(shares, _SAME))).sum(axis=1), np.float64)
 
 
 def judge(drawn: Floats, side: Side) -> Change:
@@ -166,14 +164,14 @@ class Weeks:
 class Series(Protocol):
     """Weekly figures of one indicator; `since` is the number of weeks since."""
 
-    def part(self, first: int, last: int) -> Self:
-        """Return its weeks from the first until before the last."""
+    def cut(self, first: int) -> Self:
+        """Return it without the weeks before the first."""
 
     def on_record(self) -> Bools:
         """Return the weeks in which anything is on record."""
 
-    def draws(self, is_since: Bools) -> Floats:
-        """Return the statistic by row of `is_since`."""
+    def draws(self, is_since: Bools, is_before: Bools) -> Floats:
+        """Return the statistic of the weeks since over those before, by row of `is_since`."""
 
     def counts(self, since: int) -> tuple[float, float]:
         """Return what the levels rest on, before and since."""
@@ -191,19 +189,18 @@ class Ratio:
     is_share: bool = False
     people: tuple[int, ...] | None = None  # before and since, each counted once
 
-    def part(self, first: int, last: int) -> "Ratio":
-        """Return its weeks from the first until before the last."""
-        bottom = None if self.bottom is None else self.bottom[first:last]
-        return replace(self, top=self.top[first:last], bottom=bottom)
+    def cut(self, first: int) -> "Ratio":
+        """Return it without the weeks before the first."""
+        return replace(self, top=self.top[first:], bottom=None if self.bottom is None else self.bottom[first:])
 
     def on_record(self) -> Bools:
         """Return the weeks in which anything is on record."""
         return np.asarray(self.top + (0 if self.bottom is None else self.bottom) > 0)
 
-    def draws(self, is_since: Bools) -> Floats:
-        """Return the statistic by row of `is_since`."""
+    def draws(self, is_since: Bools, is_before: Bools) -> Floats:
+        """Return the statistic of the weeks since over those before, by row of `is_since`."""
         bottom = None if self.bottom is None or not self.bottom.any() else self.bottom
-        return log_ratio(is_since, self.top, bottom)
+        return log_ratio(is_since, is_before, self.top, bottom)
 
     def counts(self, since: int) -> tuple[float, float]:
         """Return what the levels rest on, before and since."""
@@ -233,18 +230,18 @@ class Values:
     week: Ints
     weeks: int
 
-    def part(self, first: int, last: int) -> "Values":
-        """Return its weeks from the first until before the last."""
-        kept = (self.week >= first) & (self.week < last)
-        return Values(self.values[kept], self.week[kept] - first, last - first)
+    def cut(self, first: int) -> "Values":
+        """Return it without the weeks before the first."""
+        kept = self.week >= first
+        return Values(self.values[kept], self.week[kept] - first, self.weeks - first)
 
     def on_record(self) -> Bools:
         """Return the weeks in which anything is on record."""
         return np.bincount(self.week, minlength=self.weeks) > 0
 
-    def draws(self, is_since: Bools) -> Floats:
-        """Return the statistic by row of `is_since`."""
-        return log_median_ratio(is_since, self.values, self.week)
+    def draws(self, is_since: Bools, is_before: Bools) -> Floats:
+        """Return the statistic of the weeks since over those before, by row of `is_since`."""
+        return log_median_ratio(is_since, is_before, self.values, self.week)
 
     def counts(self, since: int) -> tuple[float, float]:
         """Return what the levels rest on, before and since."""
@@ -264,17 +261,17 @@ class Mix:
     amounts: Floats
     kinds: Sequence[str]
 
-    def part(self, first: int, last: int) -> "Mix":
-        """Return its weeks from the first until before the last."""
-        return replace(self, amounts=self.amounts[first:last])
+    def cut(self, first: int) -> "Mix":
+        """Return it without the weeks before the first."""
+        return replace(self, amounts=self.amounts[first:])
 
     def on_record(self) -> Bools:
         """Return the weeks in which anything is on record."""
         return np.asarray(self.amounts.any(axis=1))
 
-    def draws(self, is_since: Bools) -> Floats:
-        """Return the statistic by row of `is_since`."""
-        return divergence(is_since, self.amounts)
+    def draws(self, is_since: Bools, is_before: Bools) -> Floats:
+        """Return the statistic of the weeks since over those before, by row of `is_since`."""
+        return divergence(is_since, is_before, self.amounts)
 
     def counts(self, since: int) -> tuple[float, float]:
         """Return what the levels rest on, before and since."""
@@ -292,15 +289,14 @@ class Mix:
 
 
 def exceeds_stretches(series: Series, since: int, side: Side) -> bool:
-    """Return whether the weeks since depart further than every stretch of as many weeks before did from the rest of it.
+    """Return whether the last `since` weeks depart further from those before than any as long stretch of these does.
 
-    The series is that of all weeks, the last `since` of them since. With no such stretch it does.
+    With no such stretch they do.
     """
-    before = len(series.on_record()) - since
-    seen = series.draws(since_weeks(before, since, 0)[:1])[0]
-    firsts = np.arange(max(before - since + 1, 0))[:, None]
-    week = np.arange(before)
-    earlier = series.part(0, before).draws((week >= firsts) & (week < firsts + since)) if before > since else firsts[:0]
-    earlier = earlier[~np.isnan(earlier)]
-    farther = {"rise": seen > earlier, "fall": seen < earlier, "either": abs(seen) > abs(earlier)}[side]
-    return bool(np.all(farther))
+    weeks = len(series.on_record())
+    week, before = np.arange(weeks)[None], weeks - since
+    firsts = np.append(before, np.arange(before - since + 1))[:, None]
+    drawn = series.draws((week >= firsts) & (week < firsts + since), week < before)
+    seen, earlier = drawn[0], drawn[1:]
+    farther = {"rise": earlier < seen, "fall": earlier > seen, "either": np.abs(earlier) < abs(seen)}[side]
+    return bool(np.all(farther | np.isnan(earlier)))

@@ -13,8 +13,8 @@ HOLDS: dict[str, Holds] = {
     **dict.fromkeys(("deceased_at", "custody_from", "custody_to", "issued_at", "at", "updated_at"), "time"),
     **dict.fromkeys(("shift_start", "shift_end"), "time"),
     **dict.fromkeys(("birth_date", "week"), "day"),
-    **dict.fromkeys(("rostered_hours", "available_hours", "hours"), "number"),
-    **dict.fromkeys(("version", "birth_year"), "integer"),
+    **dict.fromkeys(("rostered_hours", "available_hours", "hours", "days"), "number"),
+    **dict.fromkeys(("version", "birth_year", "count"), "integer"),
     **dict.fromkeys(("treatment_consent", "treatment_engaged"), "truth"),
     **dict.fromkeys(("kind", "status", "role"), "word"),
     **dict.fromkeys(("offence", "offence_detail"), "offence"),
@@ -127,6 +127,8 @@ class ActionColumns(_VersionedColumns):
     area: Names | None = None
     notice_id: Names | None = None
     hours: Names | None = None
+    count: Names | None = None
+    days: Names | None = None
     detail: Names | None = None
 
     WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {"kind": get_args(ActionKind)}

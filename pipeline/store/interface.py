@@ -255,6 +255,9 @@ class Store(Protocol):
     def erased_ids_in(self, tables: Mapping[str, pd.DataFrame]) -> list[str]:
         """Return the raw ids of erased people that values of tables hold: never to be shown."""
 
+    def copy_to(self, path: Path, key: Key) -> None:
+        """Write all that the store holds to a new file at `path`, compact and encrypted with the same key."""
+
     def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
         """Replace the store's file at `path` by a compact copy, which holds nothing that was deleted.
 

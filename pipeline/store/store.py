@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.clock import refuse_earlier
-from pipeline.database import Progress, connect, frame, log_progress, queries, query, transaction
+from pipeline.database import Progress, connect, copy_database, frame, log_progress, queries, query, transaction
 from pipeline.errors import StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch, TopicPartition
 from pipeline.events.columns import UTC_TIME
@@ -166,6 +166,10 @@ class DuckDBStore(Loading, Identities):
     def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
         """Replace the store's file by a compact copy, which holds nothing that was deleted."""
         rewrite(self._connection, path, key, wait_s=wait_s, progress=self._progress)
+
+    def copy_to(self, path: Path, key: Key) -> None:
+        """Write all that the store holds to a new file, compact and encrypted with the same key."""
+        copy_database(self._connection, "store", path, key.encryption)
 
     def human_events(self) -> pd.DataFrame:
         """Return the human events in recording order: sequence, event_id, kind, actor, subject_kind, … detail."""

@@ -18,7 +18,7 @@ from models.simulate.world.vocabulary import CHANNEL, CODE, DISCOVERY, NONE, SUB
 
 _STREAM = 1000  # beyond every other stream
 NEVER = 10**6  # a day that no town reaches
-SERVICE, EXCHANGES = "treatment service", 2  # the areas with a needle exchange are the first ones
+SERVICE, EXCHANGES = "treatment service", 2  # needle exchanges: in the areas of the first street markets
 # Events a day: of the whole town, of an exchange, of an area with a street market.
 STARTS, RETAINED, LEFT, NALOXONE, VISITS, COMPLAINTS, OUTREACH = 1.1, 0.8, 0.4, 2.0, 5.0, 0.15, 1.5
 OUTREACH_HOURS, WAIT_DAYS = 4.0, 14.0
@@ -88,8 +88,8 @@ def health_events(seed: int, day: Day, town: Town, sites: Sites, effects: SideEf
     rng = np.random.default_rng([seed, day.number + 1, _STREAM + 1])
     is_on = effects.is_on(day.number)
     less, more = (effects.treatment, effects.complaints) if is_on else (1.0, 1.0)
-    exchanges = town.area_ids[:EXCHANGES]
     markets = [town.area_ids[market.area] for market in sites.markets]
+    exchanges = (*markets, *town.area_ids)[:EXCHANGES]
     sums = rng.poisson([STARTS * less, RETAINED * less, LEFT / less, NALOXONE * less, OUTREACH])
     visits, complaints = rng.poisson(VISITS * less, len(exchanges)), rng.poisson(COMPLAINTS * more, len(markets))
     waits = rng.gamma(4, WAIT_DAYS / 4, sums[0]) * (effects.wait if is_on else 1.0)

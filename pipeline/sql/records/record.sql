@@ -78,6 +78,8 @@ SELECT
         'notice_id': notice_id,
         'at': "at",
         'hours': hours,
+        'count': "count",
+        'days': days,
         'detail': detail
     }) AS data
 FROM sound_record

@@ -90,9 +90,12 @@ def found(
     )
     with open_home_snapshot(home, as_of) as snapshot:
         place_incidents(snapshot.connection, geography, read_run_codebook(home.settings, as_of), as_of, home.settings)
-        since = {"since": as_of - timedelta(days=800)}
-        names = ("incident", "seller", "action")
-        frames = {name: query(snapshot.connection, f"consequence#{name}", **since) for name in names}
+        since = as_of - timedelta(days=800)
+        more: dict[str, dict[str, object]] = {"incident": {"with_violence": True}, "seller": {}, "action": {}}
+        frames = {
+            name: query(snapshot.connection, f"consequence#{name}", since=since, **given)
+            for name, given in more.items()
+        }
         table = consequences(snapshot.connection, operations, *NOTHING, as_of, home.settings)
     return {**frames, "table": table, "area": pd.DataFrame({"area_id": [area_id]})}
 
@@ -113,7 +116,8 @@ def test_actions_have_the_full_id_of_their_area_and_running_operations_count_how
 ) -> None:
     actions, area = found["action"], found["area"]["area_id"].iloc[0]
     assert actions["kind"].tolist() == ["crackdown_start", "needle_exchange", "treatment_wait"]
-    assert actions["area_id"].where(actions["area_id"].notna(), None).tolist() == [area, area, None]
+    assert actions["area_id"].dropna().tolist() == [area, area]
+    assert pd.isna(actions["area_id"].iloc[2])
     assert actions["count"].dropna().tolist() == [12]
     assert actions["days"].dropna().tolist() == [9.5]
 

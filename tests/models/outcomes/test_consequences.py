@@ -5,10 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from models.operations.promises import delivered_hours
+from models.outcomes.consequence_series import _operation_hours
 from models.outcomes.consequences import COLUMNS, FALSE_ALARMS, FORCE, LOOKS, Evidence, measure_consequences
 from models.outcomes.indicators import OF_FORCE, OF_MARKET
+from models.statistics.weekly_series import Weeks
 from tests.models.operations.overdose_towns import city, overdoses, seizures, watched_on
 from tests.models.outcomes.forces import (
     AREA,
@@ -125,8 +130,29 @@ def test_hours_of_an_operation_count_by_the_day_until_it_ends() -> None:
         actions_of("crackdown_start", np.array([0.0]), hours=8.0),
         actions_of("crackdown_end", np.array([42.0])),
     ]
-    row = measured(replace(EMPTY, actions=pd.concat([outreach, *hours]))).loc[(FORCE, "enforcement_to_health")]
+    acts = pd.concat([outreach, *(each.assign(area_id=AREA) for each in hours)])
+    row = measured(replace(EMPTY, actions=acts)).loc[(FORCE, "enforcement_to_health")]
     assert (row["before_level"], row["after_level"]) == pytest.approx((1.4, 2.8))
+
+
+CHANGES = st.tuples(
+    st.floats(-30, 20), st.sampled_from(["start", "end"]), st.floats(0, 9), st.sampled_from([AREA, "B"])
+)
+
+
+@settings(max_examples=20)
+@given(st.lists(CHANGES, max_size=6))
+def test_hours_of_operations_are_those_that_promises_count(changes: list[tuple[float, str, float, str]]) -> None:
+    each = [
+        actions_of(f"crackdown_{what}", np.array([day]), hours=hours).assign(area_id=area)
+        for day, what, hours, area in changes
+    ]
+    acts = pd.concat([actions_of("visit", NOTHING), *each])
+    weeks = Weeks(START - pd.Timedelta(days=2), START, 3, 2)
+    expected = [
+        sum(delivered_hours(own, begin, until) for _, own in acts.groupby("area_id")) for begin, until in weeks.bounds
+    ]
+    assert _operation_hours(acts, weeks) == pytest.approx(np.array(expected, dtype=float), abs=1e-6)
 
 
 def test_words_for_one_drug_are_one_drug() -> None:
@@ -151,9 +177,21 @@ def test_the_order_of_rows_changes_no_bit() -> None:
 def test_the_alarms_of_displacement_and_of_the_overdose_watch_are_told_and_not_judged_again() -> None:
     displacement = pd.DataFrame(
         {
-            **{"market_id": MARKET, "split": ["all", "zone"], "is_alarm": [False, True], "is_harm_alarm": False},
-            **{"displaced": 12.0, "displaced_lo": 2.0, "displaced_hi": 20.0, "ring_expected": 40.0, "ring_before": 38},
-            **{"ring_after": 52, "window_days": 28, "p_rise_any": 0.04, "why": "x"},
+            **{
+                "market_id": MARKET,
+                "split": ["all", "zone"],
+                "part": ["all", "0-250 m"],
+                "is_alarm": [False, True],
+                "is_harm_alarm": False,
+            },
+            **{
+                "displaced": [3.0, 12.0],
+                "displaced_lo": 2.0,
+                "displaced_hi": 20.0,
+                "ring_expected": 40.0,
+                "ring_before": 38,
+            },
+            **{"ring_after": 52, "window_days": 28, "p_rise_any": [0.4, 0.04], "why": "x"},
         }
     )
     window = {"event_id": MARKET, "cause": "operation", "started_at": START, "expected": 2.0, "observed": 5}
@@ -163,6 +201,7 @@ def test_the_alarms_of_displacement_and_of_the_overdose_watch_are_told_and_not_j
     table = measure_consequences(EMPTY, OPERATION, displacement, watches, **more_args)
     told = table.set_index(["place", "indicator"]).loc[MARKET]
     assert told.loc["displaced", ["change", "change_lo", "change_hi"]].tolist() == pytest.approx([0.3, 0.05, 0.5])
+    assert "(0-250 m): 52 observed, 40.0 expected; a rise beyond chance" in told.loc["displaced", "why"]
     assert told.loc["overdoses", ["change", "after_level"]].tolist() == [1.5, 5]
     assert told.loc[["displaced", "overdoses"], "is_alarm"].all()
     assert tuple(table.columns) == COLUMNS

@@ -67,12 +67,16 @@ def only_row(entity, place=None, value=None, zone=None):
 
 
 def reason_of(value, zone=None):
+    return refusal_of(value, zone)[0]
+
+
+def refusal_of(value, zone=None):
     decoded = decode(value, zone=zone)
     (letter,) = decoded.dead_letters.to_pylist()
     assert all(table.num_rows == 0 for table in decoded.tables.values())
     assert letter["payload"] == (value or b"")
     assert letter["detail"].endswith(".") or letter["detail"].endswith("?")
-    return letter["reason"]
+    return letter["reason"], letter["detail"]
 
 
 def test_an_incident_becomes_one_row_of_its_table():
@@ -108,8 +112,8 @@ def test_an_incident_becomes_one_row_of_its_table():
         "is_minor_used_by_adult": True,
         "is_minor_present": True,
         "involvements": [{"person_id": "p_1001-P", "role": "suspect"}, {"person_id": "p_2001-P", "role": "witness"}],
-        "is_fatal": False,
-        "is_naloxone_given": False,
+        "is_fatal": None,
+        "is_naloxone_given": None,
         "price_per_gram": 75.0,
         "purity": 0.31,
     }
@@ -214,6 +218,7 @@ def test_a_bad_record_stops_nothing_and_keeps_its_place():
 
 
 UNUSABLE = [
+    ("repeated_key", event("incident").removesuffix(b"}") + b', "source": "twice"}'),
     ("empty_record", None),
     ("empty_record", b""),
     ("empty_record", b" \n"),
@@ -436,3 +441,12 @@ def test_no_value_in_any_field_can_raise_or_be_repeated(entity, data, value):
 def test_a_key_given_twice_cannot_raise():
     refused = event("incident", "data.occurred_at", SECRET)
     assert reason_of(refused.removesuffix(b"}") + b', "data": 5}') == "bad_value"
+
+
+@pytest.mark.parametrize("entity", list(EXAMPLES))
+def test_a_key_given_twice_is_refused_by_its_name_and_without_its_value(entity):
+    twice = event(entity).replace(b'"data": {', b'"data": {"version": 9, ', 1)
+    assert refusal_of(twice) == ("repeated_key", "`version` stands twice in one object; send it once.")
+    assert reason_of(event(entity).removesuffix(b"}") + b', "id": "' + SECRET.encode() + b'"}') == "repeated_key"
+    strange = event(entity).removesuffix(b"}") + f', "{SECRET}": 1, "{SECRET}": 2}}'.encode()
+    assert refusal_of(strange) == ("repeated_key", "A key stands twice in one object; send it once.")

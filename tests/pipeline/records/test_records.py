@@ -261,6 +261,14 @@ def test_an_action_keeps_its_words_and_its_subject_is_a_pseudonym() -> None:
     ]
 
 
+def test_an_action_may_sum_up_many_and_tell_the_days_waited() -> None:
+    columns = {"action_id": "n", "at": "t", "kind": "k", "count": "c", "days": "w"}
+    lines = ["N1,2025-01-02 10:00,needle_exchange,42,", "N2,2025-01-02 10:00,treatment_wait,,9.5"]
+    rows = decoded("actions", columns, [*lines, "N3,2025-01-02 10:00,needle_exchange,0,"])
+    assert values(rows, "kind", "count", "days") == [("needle_exchange", 42, None), ("treatment_wait", None, 9.5)]
+    assert [reason for reason, _ in refused(rows)] == ["bad_value"]
+
+
 @pytest.mark.sampled
 @settings(max_examples=sample(10, whole=100), deadline=None)
 @given(
