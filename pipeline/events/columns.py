@@ -49,8 +49,8 @@ INCIDENT = pa.schema(
         pa.field("is_minor_used_by_adult", pa.bool_(), nullable=False),
         pa.field("is_minor_present", pa.bool_(), nullable=False),
         pa.field("involvements", INVOLVEMENTS),  # null if the source reports no people
-        pa.field("is_fatal", pa.bool_(), nullable=False),
-        pa.field("is_naloxone_given", pa.bool_(), nullable=False),
+        pa.field("is_fatal", pa.bool_()),  # true or null: stores and files from before it have no other
+        pa.field("is_naloxone_given", pa.bool_()),  # true or null
         pa.field("price_per_gram", pa.float64()),
         pa.field("purity", pa.float64()),  # 0 to 1
     ]

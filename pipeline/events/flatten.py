@@ -59,6 +59,7 @@ _ABSENT: dict[str, Any] = {
 }
 _LOOKS_EMPTY = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")  # printable by Unicode, and drawn as nothing
 _COMPUTED = {"is_ambiguous_hour"}  # not sent by any source: `pipeline.local_time` computes it
+_TRUE_OR_NULL = {"is_fatal", "is_naloxone_given"}
 _PERSON_COLUMNS = {"person_id", "subject_person_id", "same_person_id"}
 
 
@@ -108,6 +109,7 @@ def columns_of(entity: str, events: Sequence[Event], records: Sequence[Record], 
             parts[part] = [found or absent for found in map(attrgetter(part), data)]
         if name not in _COMPUTED:
             columns[name] = list(map(attrgetter(key), parts[part]))
+    columns |= {name: [found or None for found in columns[name]] for name in _TRUE_OR_NULL & columns.keys()}
     columns |= {name: list(map(people.__getitem__, columns[name])) for name in _PERSON_COLUMNS & columns.keys()}
     if "same_person_id" in columns:  # a pair has no order
         pairs = zip(columns["person_id"], columns["same_person_id"], strict=True)

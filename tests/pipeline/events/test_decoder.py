@@ -112,8 +112,8 @@ def test_an_incident_becomes_one_row_of_its_table():
         "is_minor_used_by_adult": True,
         "is_minor_present": True,
         "involvements": [{"person_id": "p_1001-P", "role": "suspect"}, {"person_id": "p_2001-P", "role": "witness"}],
-        "is_fatal": False,
-        "is_naloxone_given": False,
+        "is_fatal": None,
+        "is_naloxone_given": None,
         "price_per_gram": 75.0,
         "purity": 0.31,
     }
