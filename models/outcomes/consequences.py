@@ -19,7 +19,17 @@ from models.outcomes.indicators import DISPLACED, OF_FORCE, OF_MARKET, OVERDOSES
 from models.places.displacement import LATEST_DAYS
 from models.places.markets import middle_of
 from models.statistics.placebo_test import TAIL
-from models.statistics.weekly_series import Change, Mix, Ratio, Series, Weeks, exceeds_stretches, judge, since_weeks
+from models.statistics.weekly_series import (
+    Change,
+    Mix,
+    Ratio,
+    Series,
+    Weeks,
+    exceeds_stretches,
+    judge,
+    resampled_weeks,
+    since_weeks,
+)
 
 LOOKS = (4, 8, 12)  # weeks since, after which an alarm is judged
 FALSE_ALARMS = 0.1  # of one place over all its looks and indicators
@@ -130,7 +140,10 @@ def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, othe
         because = f"fewer than {LEAST} on record {'before' if before < LEAST else 'since'}: too few to tell a change"
         return _unmeasured(row, indicator, because)
     is_since = since_weeks(row["weeks_before"], weeks.since, seed)
-    change = judge(series.draws(is_since, ~is_since), indicator.side)
+    drawn = series.draws(is_since, ~is_since)
+    resampled = series.draws(*resampled_weeks(row["weeks_before"], weeks.since, seed))
+    above = float(np.median(drawn[1:])) if isinstance(series, Mix) else 0.0
+    change = judge(drawn, resampled, weeks.since, indicator.side, above=above)
     return _measured(row, indicator, series, change, weeks.since)
 
 

@@ -13,11 +13,12 @@ from typing import Literal, Protocol, Self
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri, stdtrit
 
 from models.arrays import Bools, Floats, Ints
 
 WEEK = pd.Timedelta(weeks=1)
-SHUFFLES = 1999
+SHUFFLES, RESAMPLES = 1999, 999
 TAILS = (0.1, 0.9)  # of 80% intervals
 Side = Literal["rise", "fall", "either"]
 _HALF = 0.5  # an event: with none on one side a ratio would be infinite
@@ -42,20 +43,29 @@ def since_weeks(before: int, since: int, seed: int) -> Bools:
     return np.concatenate([np.arange(before + since)[None] >= before, order >= before])
 
 
-def log_ratio(is_since: Bools, is_before: Bools, top: Floats, bottom: Floats | None = None) -> Floats:
+@lru_cache(maxsize=32)
+def resampled_weeks(before: int, since: int, seed: int) -> tuple[Ints, Ints]:
+    """Return how often each week is drawn, [RESAMPLES, weeks]: since with replacement from those since, and before."""
+    rng = np.random.default_rng([seed, before, since, 1])
+    drawn = [rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) for n in (before, since)]
+    none = [np.zeros_like(of_side) for of_side in drawn]
+    return np.concatenate([none[0], drawn[1]], axis=1), np.concatenate([drawn[0], none[1]], axis=1)
+
+
+def log_ratio(is_since: Bools | Ints, is_before: Bools | Ints, top: Floats, bottom: Floats | None = None) -> Floats:
     """Return log of (top per bottom since, over that before), by row of `is_since`.
 
     Parameters
     ----------
-    is_since, is_before : ndarray of bool
-        [rows, weeks]; the latter may be one row for all.
+    is_since, is_before : ndarray of bool or int
+        [rows, weeks], which weeks count, or how often; the latter may be one row for all.
     top, bottom : ndarray of float
         [weeks], sums by week; without `bottom`, top per week.
     """
     if not top.any():
         return np.zeros(len(is_since))
 
-    def level(is_in: Bools) -> Floats:
+    def level(is_in: Bools | Ints) -> Floats:
         held = is_in.astype(np.float64)
         below = held.sum(axis=1) if bottom is None else held @ bottom + _HALF
         return np.asarray(np.log(held @ top + _HALF) - np.log(below), np.float64)
@@ -63,7 +73,7 @@ def log_ratio(is_since: Bools, is_before: Bools, top: Floats, bottom: Floats | N
     return level(is_since) - level(is_before)
 
 
-def log_median_ratio(is_since: Bools, is_before: Bools, values: Floats, week: Ints) -> Floats:
+def log_median_ratio(is_since: Bools | Ints, is_before: Bools | Ints, values: Floats, week: Ints) -> Floats:
     """Return log of the median of the values since over that before, by row of `is_since`; NaN with none on a side.
 
     `values` are above zero and `week` is the week of each.
@@ -71,14 +81,14 @@ def log_median_ratio(is_since: Bools, is_before: Bools, values: Floats, week: In
     order = np.argsort(values, kind="stable")
     logs, weeks = np.log(values[order]), week[order]
 
-    def medians(is_in: Bools) -> Floats:
+    def medians(is_in: Bools | Ints) -> Floats:
         parts = [is_in[first : first + _AT_ONCE, weeks] for first in range(0, len(is_in), _AT_ONCE)]
         return np.concatenate([_medians(part, logs) for part in parts] or [np.zeros(0)])
 
     return medians(is_since) - medians(is_before)
 
 
-def _medians(is_in: Bools, ascending: Floats) -> Floats:
+def _medians(is_in: Bools | Ints, ascending: Floats) -> Floats:
     """Return the median of those of the ascending values that are in, by row."""
     reached = is_in.cumsum(axis=1, dtype=np.int32)
     count = reached[:, -1:]
@@ -87,7 +97,7 @@ def _medians(is_in: Bools, ascending: Floats) -> Floats:
     return np.where(count[:, 0] > 0, (ascending[low] + ascending[high]) / 2, np.nan)
 
 
-def divergence(is_since: Bools, is_before: Bools, counts: Floats) -> Floats:
+def divergence(is_since: Bools | Ints, is_before: Bools | Ints, counts: Floats) -> Floats:
     """Return the Jensen–Shannon divergence of two mixes, in bits from 0 (the same) to 1 (nothing in common).
 
     `counts` has the number of each kind by week, [weeks, kinds]. Lin 1991, IEEE Transactions on Information Theory
@@ -105,19 +115,35 @@ def _entropy(shares: Floats) -> Floats:
     return -np.asarray((shares * np.log2(np.maximum(shares, _SAME))).sum(axis=1), np.float64)
 
 
-def judge(drawn: Floats, side: Side) -> Change:
-    """Return the change in the first of the drawn values beside the others, those of shuffled weeks.
+def judge(drawn: Floats, resampled: Floats, since: int, side: Side, *, above: float = 0.0) -> Change:
+    """Return the first of the drawn values, less `above`, beside the others, those of shuffled weeks.
 
-    The value is the first less the median of the others, and its interval leaves out what one shuffle in ten exceeds on
-    either side. The p-value counts the weeks as they were as one of the shuffles (Phipson and Smyth 2010, Statistical
-    Applications in Genetics and Molecular Biology 9:39); for either side it is twice the smaller one.
+    The p-value counts the weeks as they were as one of the shuffles (Phipson and Smyth 2010, Statistical Applications
+    in Genetics and Molecular Biology 9:39); for either side it is twice the smaller one. The interval is the basic
+    bootstrap of weeks (Davison and Hinkley 1997), widened as a t interval for the few weeks since: simulated rates
+    that halve, stay or double lie in it in 78 to 88 of 100 cases.
+
+    Parameters
+    ----------
+    drawn : ndarray of float
+        [1 + SHUFFLES], by row of `since_weeks`.
+    resampled : ndarray of float
+        [RESAMPLES], by row of `resampled_weeks`.
+    since : int
+        Number of weeks since.
+    side : {"rise", "fall", "either"}
+        What the p-value counts.
+    above : float
+        What the value is without any change, where it cannot be below zero.
     """
     seen, shuffled = drawn[0], drawn[1:][~np.isnan(drawn[1:])]
-    low, middle, high = np.quantile(shuffled, [TAILS[0], 0.5, TAILS[1]])
     rise = (1 + int((shuffled >= seen - _SAME).sum())) / (len(shuffled) + 1)
     fall = (1 + int((shuffled <= seen + _SAME).sum())) / (len(shuffled) + 1)
     p_value = {"rise": rise, "fall": fall, "either": min(1.0, 2 * min(rise, fall))}[side]
-    return Change(float(seen - middle), float(seen - high), float(seen - low), p_value)
+    low, middle, high = np.nanquantile(resampled, [TAILS[0], 0.5, TAILS[1]])
+    wider = float(stdtrit(since - 1, TAILS[1]) / ndtri(TAILS[1]) * np.sqrt(since / (since - 1)))
+    value = float(seen - above)
+    return Change(value, value - float(high - middle) * wider, value + float(middle - low) * wider, p_value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +196,7 @@ class Series(Protocol):
     def on_record(self) -> Bools:
         """Return the weeks in which anything is on record."""
 
-    def draws(self, is_since: Bools, is_before: Bools) -> Floats:
+    def draws(self, is_since: Bools | Ints, is_before: Bools | Ints) -> Floats:
         """Return the statistic of the weeks since over those before, by row of `is_since`."""
 
     def counts(self, since: int) -> tuple[float, float]:
@@ -197,7 +223,7 @@ class Ratio:
         """Return the weeks in which anything is on record."""
         return np.asarray(self.top + (0 if self.bottom is None else self.bottom) > 0)
 
-    def draws(self, is_since: Bools, is_before: Bools) -> Floats:
+    def draws(self, is_since: Bools | Ints, is_before: Bools | Ints) -> Floats:
         """Return the statistic of the weeks since over those before, by row of `is_since`."""
         bottom = None if self.bottom is None or not self.bottom.any() else self.bottom
         return log_ratio(is_since, is_before, self.top, bottom)
@@ -239,7 +265,7 @@ class Values:
         """Return the weeks in which anything is on record."""
         return np.bincount(self.week, minlength=self.weeks) > 0
 
-    def draws(self, is_since: Bools, is_before: Bools) -> Floats:
+    def draws(self, is_since: Bools | Ints, is_before: Bools | Ints) -> Floats:
         """Return the statistic of the weeks since over those before, by row of `is_since`."""
         return log_median_ratio(is_since, is_before, self.values, self.week)
 
@@ -269,7 +295,7 @@ class Mix:
         """Return the weeks in which anything is on record."""
         return np.asarray(self.amounts.any(axis=1))
 
-    def draws(self, is_since: Bools, is_before: Bools) -> Floats:
+    def draws(self, is_since: Bools | Ints, is_before: Bools | Ints) -> Floats:
         """Return the statistic of the weeks since over those before, by row of `is_since`."""
         return divergence(is_since, is_before, self.amounts)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
 from models.statistics.weekly_series import (
+    RESAMPLES,
     SHUFFLES,
     Mix,
     Ratio,
@@ -19,6 +20,7 @@ from models.statistics.weekly_series import (
     judge,
     log_median_ratio,
     log_ratio,
+    resampled_weeks,
     since_weeks,
 )
 from tests.soak import sample
@@ -78,13 +80,36 @@ def test_the_divergence_is_that_of_scipy(rows: list[list[int]]) -> None:
         assert divergence(is_since, ~is_since, counts) == pytest.approx([expected], abs=1e-9)
 
 
-def test_the_p_value_counts_what_happened_as_one_shuffle_and_the_interval_holds_the_value() -> None:
-    drawn = np.array([3.0, *np.linspace(-2, 2, 9)])
-    assert judge(drawn, "rise").p_value == 0.1
-    assert judge(drawn, "fall").p_value == 1.0
-    assert judge(drawn, "either").p_value == 0.2
-    change = judge(drawn, "rise")
-    assert (change.lo, change.value, change.hi) == pytest.approx((1.4, 3.0, 4.6))
+def test_the_p_value_counts_what_happened_as_one_shuffle_and_the_interval_is_that_of_resampled_weeks() -> None:
+    drawn, resampled = np.array([3.0, *np.linspace(-2, 2, 9)]), np.linspace(2, 5, 11)
+    assert judge(drawn, resampled, 4, "rise").p_value == 0.1
+    assert judge(drawn, resampled, 4, "fall").p_value == 1.0
+    assert judge(drawn, resampled, 4, "either").p_value == 0.2
+    change = judge(drawn, resampled, 4, "rise", above=0.5)
+    wider = scipy.stats.t.ppf(0.9, 3) / scipy.stats.norm.ppf(0.9) * np.sqrt(4 / 3)
+    assert (change.lo, change.value, change.hi) == pytest.approx((2.5 - 1.2 * wider, 2.5, 2.5 + 1.2 * wider))
+
+
+def test_weeks_are_resampled_on_their_own_side() -> None:
+    since, before = resampled_weeks(5, 3, 1)
+    assert since.shape == before.shape == (RESAMPLES, 8)
+    assert not since[:, :5].any()
+    assert not before[:, 5:].any()
+    assert set(since.sum(axis=1)) == {3}
+    assert set(before.sum(axis=1)) == {5}
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
+def test_a_change_lies_in_its_interval_as_often_as_is_stated(factor: float) -> None:
+    runs, rng = sample(150, whole=2000), np.random.default_rng(int(10 * factor))
+    is_since, twice = since_weeks(52, 8, 1), resampled_weeks(52, 8, 1)
+    means = 10 * np.where(np.arange(60) >= 52, factor, 1.0) * rng.gamma(25, 1 / 25, (runs, 60))
+    held = 0
+    for counts in rng.poisson(means).astype(float):
+        change = judge(log_ratio(is_since[:2], ~is_since[:2], counts), log_ratio(*twice, counts), 8, "rise")
+        held += change.lo <= np.log(factor) <= change.hi
+    assert abs(held / runs - 0.8) < 0.05 + 3 * np.sqrt(0.16 / runs)
 
 
 def test_parts_and_levels_of_each_kind_of_series() -> None:
@@ -105,7 +130,8 @@ def test_weeks_keep_the_stated_rate_though_events_come_in_clusters() -> None:
     means = rng.gamma(2, 10, (runs, 36))
     counts = rng.poisson(means).astype(float)
     is_since = since_weeks(28, 8, 1)
-    by_weeks = [judge(log_ratio(is_since, ~is_since, row), "rise").p_value <= 0.1 for row in counts]
+    none = np.zeros(2)
+    by_weeks = [judge(log_ratio(is_since, ~is_since, row), none, 8, "rise").p_value <= 0.1 for row in counts]
     after, whole = counts[:, 28:].sum(axis=1), counts.sum(axis=1)
     by_events = scipy.stats.binom.sf(after - 1, whole, 8 / 36) <= 0.1
     assert scipy.stats.binomtest(sum(by_weeks), runs, 0.1, alternative="greater").pvalue > 0.01
@@ -115,7 +141,9 @@ def test_weeks_keep_the_stated_rate_though_events_come_in_clusters() -> None:
 def test_a_season_that_was_there_a_year_ago_exceeds_no_stretch_and_a_step_does() -> None:
     season = 100 + 40 * np.cos(2 * np.pi * np.arange(64) / 52)
     is_since = since_weeks(52, 12, 1)
-    assert judge(log_ratio(is_since, ~is_since, season), "rise").p_value < 0.01  # shuffles alone would alarm
+    assert (
+        judge(log_ratio(is_since, ~is_since, season), np.zeros(2), 12, "rise").p_value < 0.01
+    )  # shuffles alone would alarm
     assert not exceeds_stretches(Ratio(season), 12, "rise")
     step = np.where(np.arange(64) >= 52, 150.0, 100.0) + np.arange(64) % 7
     assert exceeds_stretches(Ratio(step), 12, "rise")
