@@ -105,6 +105,26 @@ def reset(home: "Home", name: str, with_key: bool, password_stdin: bool) -> None
     click.echo(f"{user.user_id} has a new password; earlier sessions and tokens ended")
 
 
+@command.command("password")
+@password_option
+@pass_home
+def password(home: "Home", password_stdin: bool) -> None:
+    """Change your own password: the old one is asked, then the new one twice; your sessions end.
+
+    With --password-stdin the first line is the old password, the second the new one.
+
+    \b
+    Example:
+      harmspot --home city users password
+    """
+    from flows.command.asking import ask_password
+    from flows.users.accounts import change_password
+
+    old = ask_password(password_stdin, is_new=False)
+    user = change_password(home, old, ask_password(password_stdin, is_new=True))
+    click.echo(f"{user.user_id} has a new password; log in again with it")
+
+
 @command.command("token")
 @click.argument("name")
 @click.option("--days", type=COUNT, default=90, help="Days for which it is valid, at most 366.")

@@ -23,7 +23,7 @@ def shown(home: Home, store: Store, ledger: Ledger) -> Shown:
     }
     made = {**states, **list_tables(ledger), "audit_report": audit_report(home, ledger)}
     places = {name: store.redact_words(frame) for name, frame in made.items() if name in read_tables().published}
-    return Shown({**made, **places}, ledger.erased_people, Cover(cells) if cells else None)
+    return Shown({**made, **places}, ledger.erased_ids, Cover(cells) if cells else None)
 
 
 def _without_covered(states: pd.DataFrame, cells: tuple[str, ...], size_m: float) -> pd.DataFrame:

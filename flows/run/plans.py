@@ -10,9 +10,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
-import yaml
 
-from flows.home.settings import Settings, SettingsError, yaml_problem
+from flows.home.settings import Settings, SettingsError
 from flows.inputs.assembly import Map, query
 from flows.inputs.report_history import cells_on, read_history
 from geo.market_shapes import PATROL_CELLS, near_treatment
@@ -25,6 +24,7 @@ from models.operations.promises import Promises, track_promises
 from models.operations.visits import explore, plan_visits
 from models.places.displacement import are_any_due, measure_displacement
 from models.places.markets import Markets, middle_of
+from pipeline.given_yaml import read_given_yaml
 from pipeline.near_words import did_you_mean
 
 CORE_CELLS = 2.9  # distance of a market's core from its middle, in cells
@@ -284,9 +284,9 @@ def read_checklist(path: Path) -> list[dict[str, str]]:
     """Return the items of the fidelity checklist; raise SettingsError if one is not item, fact and phase."""
     where = f"fidelity checklist {path}"
     try:
-        items: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise SettingsError(f"{where} cannot be read as YAML{yaml_problem(error)}") from None
+        items: Any = read_given_yaml(path)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{where} cannot be read as YAML: {getattr(error, 'strerror', error)}") from None
     if not isinstance(items, list) or not items:
         raise SettingsError(f"{where}: expected a list of items, each with item, fact and due")
     for number, item in enumerate(items, start=1):

@@ -10,11 +10,12 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from models.governance.actors import is_machine, name_of
+from flows.users.login import WRONG, refused
+from models.governance.actors import is_machine, name_of, words_of
 from models.users.look_alikes import name_problem
 from models.users.roles import ROLES
 from pipeline.errors import AccessError
-from pipeline.users.credentials import hash_password, new_token, token_hash
+from pipeline.users.credentials import hash_password, is_password, new_token, token_hash
 from pipeline.users.session import KEY_HOLDER, Session
 from pipeline.users.users import Token, User
 
@@ -30,8 +31,9 @@ def add_user(home: Home, name: str, role: str, password: str | None) -> User:
     Raises
     ------
     AccessError
-        The name is none, or looks like that of another user or of harmspot; the role is unknown; the first user is no
-        administrator, or the access log was cut; or the password is too short.
+        The name is none, or looks like that of another user or of harmspot, or has the words of another, titles aside;
+        the role is unknown; the first user is no administrator, or the access log was cut; or the password is too
+        short.
     """
     known = home.users.all()
     if not known and (role != ADMINISTRATOR or password is None):
@@ -46,6 +48,8 @@ def add_user(home: Home, name: str, role: str, password: str | None) -> User:
         raise AccessError(f"{name!r} looks like harmspot itself; choose another name")
     if like := next((user.user_id for user in known if user.look == look), None):
         raise AccessError(f"{name!r} looks like {like!r}, who is a user; choose another name")
+    if twin := next((other.user_id for other in known if words_of(other.user_id) == words_of(user_id)), None):
+        raise AccessError(f"{name!r} has the words of {twin!r}, who is a user, titles aside; add what tells them apart")
     home.refuse_mentions({"name": user_id})
     user = User(user_id, look, _role(role), _hashed(password), datetime.now(UTC))
     home.users.make()  # before the log says that there are users
@@ -92,6 +96,28 @@ def reset_password(home: Home, name: str, password: str) -> User:
         raise AccessError(f"{user.user_id} has tokens alone and takes no password; add another user")
     password_hash = _hashed(password)
     _log(home, "reset_password", user)
+    home.users.set_password(user.user_id, password_hash)
+    home.users.revoke(user.user_id, datetime.now(UTC))
+    return user
+
+
+def change_password(home: Home, old: str, new: str) -> User:
+    """Give whoever is logged in a new password; all sessions of theirs end.
+
+    Raises
+    ------
+    AccessError
+        The old password is wrong or too many wrong ones were given, or the new one is too short or the old one.
+    """
+    assert home.session is not None  # the verb needs one
+    user = find_user(home, home.session.user_id)
+    may_be_checked = home.users.count_guess(user.look, datetime.now(UTC))
+    if not (is_password(old, user.password_hash) and may_be_checked):
+        raise refused(home, user.user_id, WRONG)
+    if old == new:
+        raise AccessError("the new password is the old one; choose another")
+    password_hash = _hashed(new)
+    _log(home, "change_password", user)
     home.users.set_password(user.user_id, password_hash)
     home.users.revoke(user.user_id, datetime.now(UTC))
     return user

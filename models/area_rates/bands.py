@@ -7,7 +7,6 @@ k = Σδ / Σδ² before they enter the posterior (the scaling of a quasi-Poisso
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from models.area_rates.decay import AHEAD, Decay
 from models.area_rates.past_origins import Spread, learn_spread
 from models.arrays import Floats
 from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior
-from models.statistics.rank_draws import TOGETHER, generator
+from models.statistics.rank_draws import draw_each, generator
 
 MIX_SIZES = np.geomspace(1.0, 1e6, 31)
 
@@ -155,19 +154,17 @@ def draw_band(
 
     # Area by area on purpose: one stream each makes the draws independent of which others are present, and of which
     # thread draws them. NumPy draws outside Python's lock.
-    def draw(first: int) -> None:
-        for area in range(first, min(first + TOGETHER, len(decayed))):
-            random = generator(seed, f"{area_ids[area]} {stream}")
-            now.crimes[area] = random.standard_gamma(shape[area], draws) / rate[area]
-            now.harm[area] = now.crimes[area] * mean_weight[area]
-            drift = random.standard_gamma(1 / prior.spread.area, draws) * prior.spread.area
-            of_kind = np.flatnonzero(mix[area])
-            come = random.poisson(mix[area, of_kind, None] * (horizon_days * level * drift * now.crimes[area]))
-            ahead.crimes[area] = come.sum(axis=0) / horizon_days
-            ahead.harm[area] = (prior.weights[of_kind, None] * come).sum(axis=0) / horizon_days
+    def draw(area: int) -> None:
+        random = generator(seed, f"{area_ids[area]} {stream}")
+        now.crimes[area] = random.standard_gamma(shape[area], draws) / rate[area]
+        now.harm[area] = now.crimes[area] * mean_weight[area]
+        drift = random.standard_gamma(1 / prior.spread.area, draws) * prior.spread.area
+        of_kind = np.flatnonzero(mix[area])
+        come = random.poisson(mix[area, of_kind, None] * (horizon_days * level * drift * now.crimes[area]))
+        ahead.crimes[area] = come.sum(axis=0) / horizon_days
+        ahead.harm[area] = (prior.weights[of_kind, None] * come).sum(axis=0) / horizon_days
 
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(draw, range(0, len(decayed), TOGETHER)))
+    draw_each(draw, len(decayed))
     return BandDraws(now, ahead)
 
 

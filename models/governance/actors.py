@@ -5,7 +5,7 @@ that look alike are one person there.
 """
 
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from models.governance.life_cycle import Event, Rule
@@ -14,6 +14,10 @@ from models.users.look_alikes import name_problem, says_something, skeleton
 MACHINE = "harmspot"  # the actor of what a run does by itself, such as to withdraw a notice
 
 
+TITLES = (
+    "Mr Mrs Ms Mx Miss Dr Prof Sir Dame Officer Constable PC WPC DC Sergeant Sgt DS Inspector Insp DI "
+    "Chief Ch DCI CI Superintendent Supt DSU DCS Det Detective Capt Captain Cpt Lt Lieutenant Commander Cmdr Acting"
+)
 # Kinds of event that take enforcement back: no stricter rule undoes one that was recorded before the rule was there.
 PROTECTIVE = (
     "revoked", "withdrawn", "expired", "erased", "overridden", "represented", "contested", "embargoed"
@@ -41,6 +45,21 @@ def _folded_letter(letter: str) -> str:
     if letter.isspace() or kind in "ZPS":
         return " "
     return "" if kind == "C" else letter
+
+
+@cache
+def _titles() -> frozenset[str]:
+    return frozenset(name_of(title) for title in TITLES.split())
+
+
+def words_of(actor: str) -> frozenset[str]:
+    """Return the words of a name in no order, titles of rank and courtesy left out; all of them where it has no other.
+
+    >>> words_of("Insp. J. Reyes") == words_of("Reyes, J")
+    True
+    """
+    words = frozenset(name_of(actor).split())
+    return words - _titles() or words
 
 
 def same_person(one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ computed per draw (Laird and Louis 1989, J. Educational Statistics 14:29).
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -57,13 +57,25 @@ def draw_gamma(seed: int, entity_ids: Sequence[str], shape: npt.ArrayLike, rate:
 
     # Entity by entity on purpose: one stream each makes the draws independent of which others are present, and of
     # which thread draws them. NumPy draws outside Python's lock.
-    def draw(first: int) -> None:
-        for row in range(first, min(first + TOGETHER, len(entity_ids))):
-            drawn[row] = generator(seed, entity_ids[row]).standard_gamma(shape[row], size=drawn.shape[1:])
+    def draw(row: int) -> None:
+        drawn[row] = generator(seed, entity_ids[row]).standard_gamma(shape[row], size=drawn.shape[1:])
 
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(draw, range(0, len(entity_ids), TOGETHER)))
+    draw_each(draw, len(entity_ids))
     return drawn / rate[:, None, :]
+
+
+def draw_each(draw: Callable[[int], None], count: int) -> None:
+    """Call `draw` with the number of every entity; where there are more than TOGETHER, in threads."""
+
+    def draw_some(first: int) -> None:
+        for number in range(first, min(first + TOGETHER, count)):
+            draw(number)
+
+    if count <= TOGETHER:
+        draw_some(0)
+        return
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(draw_some, range(0, count, TOGETHER)))
 
 
 def draw_weights(seed: int, weights: Sequence[float], concentration: float, draws: int) -> Floats:

@@ -9,7 +9,16 @@ from argon2 import PasswordHasher
 
 from flows.home.home import Home
 from flows.users import accounts, login
-from flows.users.accounts import HOLDER, add_user, disable, give_token, reset_password, revoke_tokens, set_role
+from flows.users.accounts import (
+    HOLDER,
+    add_user,
+    change_password,
+    disable,
+    give_token,
+    reset_password,
+    revoke_tokens,
+    set_role,
+)
 from flows.users.login import SESSION, log_in, log_out, session_of
 from models.users.roles import ROLES
 from pipeline.errors import AccessError, PurposeError
@@ -173,6 +182,31 @@ def test_a_lost_password_is_reset_by_another_administrator_or_with_the_key(
     assert log_in(real_home, admin, "another long one", WHY)
 
 
+def test_whoever_is_logged_in_changes_the_own_password_with_the_old_one(
+    real_home: Home, token_of: Callable[[str], str]
+) -> None:
+    token = token_of("reader")
+    real_home.session = session_of(real_home, token)
+    is_refused(real_home, "is wrong", lambda: change_password(real_home, "not the old one", "another long one"))
+    with pytest.raises(AccessError, match="12 characters"):
+        change_password(real_home, PASSWORD, "short")
+    with pytest.raises(AccessError, match="is the old one"):
+        change_password(real_home, PASSWORD, PASSWORD)
+    change_password(real_home, PASSWORD, "another long one")
+    assert last(real_home) | {"action": "change_password", "reader": name_in("reader")} == last(real_home)
+    is_refused(real_home, "was revoked", lambda: session_of(real_home, token))
+    is_refused(real_home, "is wrong", lambda: log_in(real_home, name_in("reader"), PASSWORD, WHY))
+    assert log_in(real_home, name_in("reader"), "another long one", WHY)
+
+
+def test_the_old_password_cannot_be_guessed_from_a_session(real_home: Home, token_of: Callable[[str], str]) -> None:
+    real_home.session = session_of(real_home, token_of("reader"))
+    for _ in range(FREE_GUESSES):
+        with suppress(AccessError):
+            change_password(real_home, "not the old one", "another long one")
+    is_refused(real_home, "is wrong", lambda: change_password(real_home, PASSWORD, "another long one"))
+
+
 def test_a_reset_unlocks_and_does_not_enable(real_home: Home) -> None:
     user = accounts.find_user(real_home, name_in("reader"))
     for _ in range(FREE_GUESSES):
@@ -196,6 +230,9 @@ def test_a_password_is_long_enough(real_home: Home, password: str) -> None:
         ("Reаder, A. Lee", "mixes letters"),
         ("Reader, A. Iee", "looks like"),
         ("Reɑder, A. Lee", "looks like"),
+        ("A. Lee, Reader", "has the words of"),
+        ("Det. Insp. A. Lee (Reader)", "has the words of"),
+        ("Mrs A. Reader-Lee", "has the words of"),
         ("harmspot", "looks like harmspot"),
         ("Harrnspot run", "looks like harmspot"),
         ("h.a.r.m.s.p.o.t", "looks like harmspot"),
