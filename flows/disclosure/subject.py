@@ -233,12 +233,12 @@ def _plain(value: Any) -> Any:
     return plain if plain is None or isinstance(plain, bool | int | float | str) else str(plain)
 
 
-def _without_others(store: Store, content: Content, own_ids: Mapping[str, str]) -> Content:
+def _without_others(store: Store, content: Content, mine: Mapping[str, str]) -> Content:
     """Return the content with every pseudonym and raw id of others replaced; texts that come from us stay.
 
-    `own_ids` are the person's pseudonyms with the raw id of each, or itself where that is not known.
+    `mine` are the person's pseudonyms with the raw id of each, or itself where that is not known.
     """
-    numbers = {each.casefold(): n for n, pair in enumerate(own_ids.items()) for each in pair}
+    numbers = {each.casefold(): n for n, pair in enumerate(mine.items()) for each in pair}
     any_own = "|".join(map(re.escape, sorted(numbers, key=len, reverse=True)))
     own = re.compile(rf"(?<![^\W_])({any_own})(?![^\W_])", re.IGNORECASE)
     given: list[str] = []
@@ -248,9 +248,9 @@ def _without_others(store: Store, content: Content, own_ids: Mapping[str, str]) 
     }
     clean = store.redact_words(pd.DataFrame({"text": pd.Series(kept.values(), dtype=object)}))["text"]
     said = dict(zip(kept, clean, strict=True))
-    for number, raw_id in enumerate(own_ids.values()):
+    for number, raw_id in enumerate(mine.values()):
         said = {text: redacted.replace(OWN.format(number), raw_id) for text, redacted in said.items()}
-    return _with_texts(content, said | {each: each for pair in own_ids.items() for each in pair})
+    return _with_texts(content, said | {each: each for pair in mine.items() for each in pair})
 
 
 def _each_text(value: Any, see: Callable[[str], object]) -> None:
