@@ -2,7 +2,6 @@
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
@@ -61,8 +60,14 @@ class Door:
         request = Request(scope)
         cookies = _cookies(request)
         scope["harmspot.nonce"] = cookies.get(NONCE) or new_nonce()
-        answer = await run_in_threadpool(self._visiting, request, cookies.get(COOKIE))
-        await (answer or self._app)(scope, receive, send)
+        token = cookies.get(COOKIE)
+        if visitor := self._board.visitors.known(token):
+            scope["harmspot.visitor"] = visitor
+        answer = None if visitor else await run_in_threadpool(self._visiting, request, token)
+        try:
+            await (answer or self._app)(scope, receive, send)
+        except Exception as error:  # it was answered
+            _LOG.error("%s", without_people("".join(traceback.format_exception(error))))
 
     def _visiting(self, request: Request, token: str | None) -> Response | None:
         """Note the visitor; return the answer to whoever is none and asks for what needs one."""
@@ -191,10 +196,7 @@ def _add_errors(app: FastAPI, board: Board) -> None:
         status = 503 if isinstance(error, StoreBusyError) else 403 if isinstance(error, AccessError) else 404
         return board.message(request, status, "Refused" if status == 403 else "This cannot be shown", str(error))
 
-    @app.middleware("http")
-    async def unexpected(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        try:
-            return await call_next(request)
-        except Exception as error:
-            _LOG.error("%s", without_people("".join(traceback.format_exception(error))))
-            return board.message(request, 500, "Something failed", "The log of the board says what; nothing was done.")
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        del error  # the door logs it
+        return board.message(request, 500, "Something failed", "The log of the board says what.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock, RLock
 from typing import Any, TypeVar
 
+import geopandas as gpd
 import pandas as pd
 
 from flows.home.home import Home
@@ -15,7 +16,7 @@ from pipeline.errors import PublicationError
 from pipeline.pages.base import page_row, page_rows
 from pipeline.publication.duckdb_file import version_of
 from pipeline.publication.publish import PUBLISHED, read_places, runs, unusable
-from web.map_layers import Layers, map_layers
+from web.map_layers import KEYS, bounds_of, packed_layer
 
 TABLES = (
     "run",
@@ -75,16 +76,25 @@ class Day:
                     raise
             return self._made[key]
 
-    def layers(self) -> Layers:
-        """Return the map of the run."""
+    def layers(self) -> dict[str, gpd.GeoDataFrame]:
+        """Return the layers of the map, in the run's own coordinate system."""
         return self.made("layers", self._layers)
 
-    def _layers(self) -> Layers:
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Return the box of all areas in degrees."""
+        return self.made("bounds", lambda: bounds_of(self.layers()["areas"]))
+
+    def layer(self, name: str) -> bytes | None:
+        """Return a layer as packed GeoJSON; None if the run has none of that name."""
+        features = self.layers().get(name)
+        return None if features is None else self.made(("layer", name), lambda: packed_layer(name, features))
+
+    def _layers(self) -> dict[str, gpd.GeoDataFrame]:
         run = {str(name): value for name, value in self.tables["run"].iloc[0].items()}
         area_ids = self.tables["area_ranking"]["area_id"]
         shapes = drawn_map(run, self.tables["map_shape"], area_ids, self.home.settings)
-        drawn = Drawn(self.tables, run, shapes)
-        return map_layers({**place_layers(drawn), "points": shapes.points_of_interest})
+        drawn = {**place_layers(Drawn(self.tables, run, shapes)), "points": shapes.points_of_interest}
+        return {name: drawn[name] for name in KEYS if name in drawn}
 
     def warnings(self) -> list[str]:
         """Return what every reader is told first: that nobody may act on the run, or that it has expired."""

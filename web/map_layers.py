@@ -3,7 +3,6 @@
 import gzip
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
@@ -28,20 +27,15 @@ SHARES = {"areas": (1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1), "cells": (0.01, 0.05,
 SHOWN = ("rank", "area_set", "area_name", "place", "is_listed", "grade", "starts_local", "minutes", "kind")
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
-    """GeoJSON of each layer, packed with gzip; and the box of all areas as west, south, east, north."""
-
-    packed: Mapping[str, bytes]
-    bounds: tuple[float, float, float, float]
+def bounds_of(areas: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
+    """Return the box of all areas in degrees: west, south, east, north."""
+    west, south, east, north = map(float, areas.to_crs(4326).total_bounds)
+    return west, south, east, north
 
 
-def map_layers(layers: Mapping[str, gpd.GeoDataFrame]) -> Layers:
-    """Return the layers of a run, in the metric coordinate system they come in, as GeoJSON in degrees."""
-    found = {name: features.to_crs(4326) for name, features in layers.items() if name in KEYS}
-    west, south, east, north = map(float, found["areas"].total_bounds)
-    packed = {name: gzip.compress(_geojson(name, features), 6, mtime=0) for name, features in found.items()}
-    return Layers(packed, (west, south, east, north))
+def packed_layer(name: str, features: gpd.GeoDataFrame) -> bytes:
+    """Return a layer, in the metric coordinate system it comes in, as GeoJSON in degrees, packed with gzip."""
+    return gzip.compress(_geojson(name, features.to_crs(4326)), 5, mtime=0)
 
 
 def _geojson(name: str, features: gpd.GeoDataFrame) -> bytes:

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from markupsafe import Markup
 
-from flows.home.home import Home
 from models.changes import FIGURES, place_changes
 from models.places.axes import AXES
 from pipeline.briefing.area_story import by_area, reason
@@ -23,10 +22,10 @@ from pipeline.publication.publish import runs
 from pipeline.wording.area_names import area_label
 from web.board import Board
 from web.day import Day, Days
-from web.map_layers import KEYS
 
 MOST_ROWS = 60  # squares and visits in a table; the search finds the others
 TABLE_OF = {"area": "area_ranking", "cell": "cell_forecast", "hotspot": "hotspot", "market": "market"}
+NAMED = ("area_name", "place", "area_id", "cell_id", "market_id", "hotspot_id")  # searched for words
 HAS_HISTORY = ("area", "hotspot", "market")
 
 
@@ -63,7 +62,7 @@ def routes(board: Board, days: Days) -> APIRouter:
     def today(request: Request, run: str = "") -> Response:
         day, question = days.get(run or None), Question.of(request)
         main = day.made(("today", question), lambda: _today(board, day, question))
-        kept = _kept(board.home)
+        kept = _kept(day)
         return board.page(
             request,
             "today.html.jinja",
@@ -72,8 +71,8 @@ def routes(board: Board, days: Days) -> APIRouter:
             question=question,
             kept=kept,
             warnings=day.warnings(),
-            sets=_sets(day),
-            offences=_offences(day, question),
+            sets=day.made("sets", lambda: _sets(day)),
+            offences=day.made(("asked", question.area_set, question.offence), lambda: _offences(day, question)),
         )
 
     @router.get("/detail")
@@ -85,7 +84,7 @@ def routes(board: Board, days: Days) -> APIRouter:
     @router.get("/map/{run_id}/{version}/{layer}.json")
     def layer(run_id: str, version: str, layer: str) -> Response:
         day = days.get(run_id)
-        packed = day.layers().packed.get(layer)
+        packed = day.layer(layer)
         if packed is None or version != day.version:
             raise PublicationError(f"run {run_id} has no layer {layer!r}, or was published anew: load the page again")
         headers = {"content-encoding": "gzip", "cache-control": "private, max-age=604800, immutable"}
@@ -93,26 +92,18 @@ def routes(board: Board, days: Days) -> APIRouter:
 
     @router.get("/compare")
     def compare(request: Request, a: str = "", b: str = "") -> Response:
-        kept = _kept(board.home)
         after = days.get(b or None)
-        before_id = a or after.run["predecessor_run_id"] or after.run_id
-        before = days.get(before_id)
-        return board.page(
-            request,
-            "compare.html.jinja",
-            kept=kept,
-            before=before,
-            after=after,
-            rows=_side_by_side(before, after),
-            changes=_changes(before, after),
-        )
+        before = days.get(a or after.run["predecessor_run_id"] or after.run_id)
+        key = ("compare", before.run_id, before.version)
+        main = after.made(key, lambda: _compared(board, before, after))
+        return board.page(request, "compare.html.jinja", kept=_kept(after), before=before, after=after, main=main)
 
     return router
 
 
-def _kept(home: Home) -> list[dict[str, Any]]:
+def _kept(day: Day) -> list[dict[str, Any]]:
     """Return the kept runs, the latest first."""
-    return page_rows(runs(home.path))[::-1]
+    return day.made("kept", lambda: page_rows(runs(day.home.path))[::-1])
 
 
 def _sets(day: Day) -> list[str]:
@@ -161,7 +152,6 @@ def _today(board: Board, day: Day, question: Question) -> Markup:
     places = places_today(day.tables["visit_plan"], day.tables["cell_forecast"], zone, link, catalogue, shifts)
     piles = day.tables["address_pile"]
     areas = [row for row in _areas(day, question) if _has_words(row, question.words)]
-    layers = day.layers()
     part = board.render(
         "today_main.html.jinja",
         day=day,
@@ -179,17 +169,17 @@ def _today(board: Board, day: Day, question: Question) -> Markup:
         left_out=left_out(day.tables["data_quality"], int(piles["is_address_pile"].astype(bool).sum()), catalogue),
         changes=day.rows("place_change"),
         tables={
-            name: [row for row in day.rows(table) if _has_words(row, question.words)]
-            for name, table in {
-                "cells": "cell_forecast",
-                "hotspots": "hotspot",
-                "markets": "market",
-                "visits": "visit_plan",
+            name: _first_rows(day.tables[table], order, question.words)
+            for name, (table, order) in {
+                "cells": ("cell_forecast", "rank"),
+                "hotspots": ("hotspot", "rank"),
+                "markets": ("market", "rank"),
+                "visits": ("visit_plan", "starts_at"),
             }.items()
         },
         most=MOST_ROWS,
-        layers=[name for name in KEYS if name in layers.packed],
-        bounds=layers.bounds,
+        layers=list(day.layers()),
+        bounds=day.bounds(),
         detail=_detail(board, day, question),
     )
     refuse_people_in_text("the board", part)
@@ -206,10 +196,19 @@ def _names(day: Day) -> dict[str, str]:
 
 def _has_words(row: Mapping[str, Any], words: str) -> bool:
     """Return whether the words stand in a name or id of a row."""
-    if not words:
-        return True
-    named = (str(row.get(name) or "") for name in ("area_name", "place", "area_id", "cell_id", "market_id"))
-    return words.casefold() in " ".join(named).casefold()
+    named = " ".join(str(row.get(name) or "") for name in NAMED)
+    return words.casefold() in named.casefold()
+
+
+def _first_rows(frame: pd.DataFrame, order: str, words: str) -> dict[str, Any]:
+    """Return `rows`, the first of those with the words, and `count`, how many have them."""
+    if words:
+        names = [frame[name].astype(object).fillna("").astype(str) for name in NAMED if name in frame]
+        is_meant = pd.Series(False, index=frame.index)
+        for name in names:
+            is_meant |= name.str.casefold().str.contains(words.casefold(), regex=False)
+        frame = frame[is_meant]
+    return {"rows": page_rows(frame.sort_values(order, kind="stable").head(MOST_ROWS)), "count": len(frame)}
 
 
 def _detail(board: Board, day: Day, question: Question) -> Markup | None:
@@ -270,6 +269,12 @@ def _history(day: Day, kind: str, key: str) -> Markup | None:
         "Rank over {count} kept run", "Rank over the last {count} kept runs", len(moments)
     )
     return rank_plot(days, ranks, count=int(past["rank"].max()), title=title)
+
+
+def _compared(board: Board, before: Day, after: Day) -> Markup:
+    """Return the part of the page that is of the two runs alone."""
+    rows, changes = _side_by_side(before, after), _changes(before, after)
+    return board.render("compare_main.html.jinja", before=before, after=after, rows=rows, changes=changes)
 
 
 def _side_by_side(before: Day, after: Day) -> list[dict[str, Any]]:

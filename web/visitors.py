@@ -84,13 +84,22 @@ class Visitors:
             with self.lock:
                 log_out(home, token)
 
+    def known(self, token: str | None) -> Visitor | None:
+        """Return who holds a token, where that was asked a moment ago; None says nothing."""
+        session = self._known_session(token_hash(token)) if token and TOKEN_FORM.fullmatch(token) else None
+        return Visitor(session, token) if session and token else None
+
+    def _known_session(self, hashed: str) -> Session | None:
+        if self._home.is_rehearsal:
+            return self._invented.get(hashed)
+        known = self._known.get(hashed)
+        return known[2] if known and known[:1] == (_version_of(self._home),) and time.monotonic() < known[1] else None
+
     def _session(self, token: str) -> Session | None:
         hashed, home = token_hash(token), self._home
-        if home.is_rehearsal:
-            return self._invented.get(hashed)
+        if (known := self._known_session(hashed)) or home.is_rehearsal:
+            return known
         version, now = _version_of(home), time.monotonic()
-        if (known := self._known.get(hashed)) and known[0] == version and now < known[1]:
-            return known[2]
         self._known.pop(hashed, None)
         try:
             with self.lock:

@@ -41,6 +41,11 @@ def notice_of(home: Home) -> str:
     return str(read_published(home.path, "area_notice")["notice_id"].iloc[0])
 
 
+def form_token(browser: Any, path: str) -> str:
+    """The token of a form that is not shown to whoever has signed in."""
+    return str(browser.app._app._board.forms.token(browser.cookies["harmspot"], path))
+
+
 def tried(home: Home, who: str, words: list[str]) -> str:
     """Call a verb as somebody; return why it was refused, or nothing."""
     named = "--reader" if words[1] in ("show", "open", "export") else "--actor" if words[0] == "plan" else "--by"
@@ -232,8 +237,7 @@ def test_a_role_that_may_not_sees_no_form_and_is_refused(act: Any, real_home: Ho
         browser = browser_of(real_home)
         browser.sign_in(name_in(role), PASSWORD)
         path = f"/notices/n_1/{act.name}"
-        secret = browser.cookies["harmspot"]
-        token = browser.app._app._board.forms.token(secret, path)  # as if the form had been shown
+        token = form_token(browser, path)
         before = [entry["action"] for entry in real_home.access_log.entries()].count("refused")
         answer = browser.post(path, data={"token": token, "reason": WHY, "manner": "displayed", "speaker": "person",
                                           "purpose": "read the notice"})  # fmt: skip
@@ -270,3 +274,19 @@ def test_the_notice_is_printed_as_by_command(looked_at: Browser, copy_of_run: Co
     answer = looked_at.get(f"/notices/{notice}/print.pdf")
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF")
+
+
+def test_a_file_is_kept_of_those_alone_who_may_sign_it(copy_of_run: Copies) -> None:
+    home = copy_of_run("home")
+    browser, path = browser_of(home), "/audits/fairness/sign"
+    browser.sign_in(WOOD)
+    data = {"token": form_token(browser, path), "found": "no group stands out here", "made_on": "2025-12-30"}
+    files = {"report": ("../../key", b"not a key")}
+    assert browser.post(path, data=data, files=files).status_code == 403
+    assert not (home.path / "reports").exists()
+    auditor = browser_of(home)
+    auditor.sign_in(ITO)
+    answer = auditor.post(path, data={**data, "token": form_token(auditor, path)}, files=files)
+    assert answer.status_code == 200
+    assert [file.name for file in (home.path / "reports").iterdir()] == ["key"]
+    assert (home.path / "key").read_bytes() != b"not a key"
