@@ -379,6 +379,12 @@ SEES_OUTCOMES = (
     "flows.health.",
 )
 PUBLISHES_OUTCOMES = {("flows.run.prioritise", "flows.measures.measured.measure_outcomes")}
+# What a force configures of them, and the names of their cells: no figure.
+NO_OUTCOME = {
+    *(("flows.home.settings", f"models.outcomes.unit_costs.{name}") for name in ("UnitCost", "unit_cost_of")),
+    *(("flows.inputs.harm_book", f"models.outcomes.harm_book.{name}") for name in ("MATRICES", "HarmBook")),
+    ("flows.decisions.audits", "models.outcomes.harm_book.MATRICES"),
+}
 READS_GROUPS = {"flows.disclosure.group_files": {"flows.disclosure.fairness"}}
 
 
@@ -386,7 +392,11 @@ def seen_outcomes(module: str, path: Path) -> set[tuple[str, str]]:
     """The modules of OF_OUTCOMES that a module imports, other than one that may."""
     if module.startswith(SEES_OUTCOMES):
         return set()
-    return {(module, name) for name in imported_names(path) if f"{name}.".startswith(OF_OUTCOMES)} - PUBLISHES_OUTCOMES
+    return (
+        {(module, name) for name in imported_names(path) if f"{name}.".startswith(OF_OUTCOMES)}
+        - PUBLISHES_OUTCOMES
+        - NO_OUTCOME
+    )
 
 
 def imported_names(path: Path) -> Iterator[str]:

@@ -58,7 +58,7 @@ def test_a_market_is_found_in_whatever_text_of_a_run_names_it() -> None:
     for name, table in read_tables().published.items():
         for column in table.columns if table.is_of_one_run else ():
             text = "the market_3_-4, and what is near"
-            value = {"VARCHAR": text, "VARCHAR[]": [text]}.get(str(column.type))
+            value = {"VARCHAR": text, "VARCHAR[]": [text]}.get(column.duckdb_type)
             if value and column.name not in RUN_COLUMNS:
                 assert named_markets({name: rows_of(name, [{column.name: value}])}) == {"market_3_-4"}, column.name
 
