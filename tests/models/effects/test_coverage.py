@@ -13,7 +13,7 @@ from models.statistics.placebo_test import TAIL, Comparison
 from tests.models.effects.planted_operations import SCENARIOS, Planted, planted
 from tests.soak import IS_WHOLE, sample
 
-FEW = {"interrupted_time_series": 40, "difference_in_differences": 40, "synthetic_control": 15}
+FEW = {"interrupted_time_series": 15, "difference_in_differences": 40, "synthetic_control": 15}
 ZONES = ("place", "around")
 
 
