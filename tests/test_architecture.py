@@ -369,14 +369,14 @@ def test_nothing_names_a_registry_or_a_machine() -> None:
 
 
 # What was done and what came of it, and who belongs to which group: only these import it, and no score, list or plan.
-OF_OUTCOMES = ("models.outcomes.", "models.effects.", "flows.measures.", "flows.disclosure.")
+OF_OUTCOMES = (
+    *("models.outcomes.", "models.effects.", "flows.measures.", "flows.disclosure.", "flows.inputs.harm_book."),
+)
 SEES_OUTCOMES = (
     *OF_OUTCOMES,
-    "flows.command.",
-    "flows.outputs.",
-    "flows.evaluation.",
-    "flows.simulation.",
-    "flows.health.",
+    *("flows.command.", "flows.outputs.", "flows.evaluation.", "flows.simulation.", "flows.health."),
+    "flows.decisions.audits.",  # a named person grades cells of the harm matrix
+    "flows.home.settings.",  # its settings
 )
 PUBLISHES_OUTCOMES = {("flows.run.prioritise", "flows.measures.measured.measure_outcomes")}
 # What a force configures of them, and the names of their cells: no figure.
@@ -390,7 +390,7 @@ READS_GROUPS = {"flows.disclosure.group_files": {"flows.disclosure.fairness"}}
 
 def seen_outcomes(module: str, path: Path) -> set[tuple[str, str]]:
     """The modules of OF_OUTCOMES that a module imports, other than one that may."""
-    if module.startswith(SEES_OUTCOMES):
+    if f"{module}.".startswith(SEES_OUTCOMES):
         return set()
     return (
         {(module, name) for name in imported_names(path) if f"{name}.".startswith(OF_OUTCOMES)}
