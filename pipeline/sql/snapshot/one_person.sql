@@ -32,4 +32,5 @@ DROP TABLE joined_person;
 
 UPDATE custody_snapshot SET person_id = one_id FROM one_person WHERE custody_snapshot.person_id = one_person.person_id;
 UPDATE warrant_snapshot SET person_id = one_id FROM one_person WHERE warrant_snapshot.person_id = one_person.person_id;
-UPDATE action_snapshot SET subject_person_id = one_id FROM one_person WHERE subject_person_id = one_person.person_id
+UPDATE action_snapshot SET subject_person_id = one_id FROM one_person WHERE subject_person_id = one_person.person_id;
+UPDATE treatment_snapshot SET person_id = one_id FROM one_person WHERE treatment_snapshot.person_id = one_person.person_id
