@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Of the tests: one more than two cores, as some tests wait for Kafka or Prefect.
 WORKERS ?= 3
 
-.PHONY: setup demo test soak check format wheel docs messages bench mutants chaos kafka lock clean help
+.PHONY: setup demo board test soak check format wheel docs messages bench mutants chaos kafka lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -20,6 +20,10 @@ setup: .venv/.ready ## create .venv with the locked dependencies and the harmspo
 
 demo: setup ## simulate a town, consume its events, do the daily run, print rankings, write databases, layers, report.html
 	$(BIN)/harmspot demo
+
+board: setup ## open the board on the demo town (which `make demo` makes), on loopback; Ctrl-C ends it
+	test -d demo/home || $(BIN)/harmspot demo
+	$(BIN)/harmspot --home demo/home web
 
 test: setup ## run the tests, of the soak tests a sample
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not soak" --ignore tests/bench

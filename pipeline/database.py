@@ -106,7 +106,10 @@ def reused(*, is_encrypting: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     The block detaches what it attaches. A connection whose block fails is closed.
     """
     idle = _IDLE.setdefault((os.getpid(), is_encrypting), [])  # a process that was forked has none of its parent's
-    connection = idle.pop() if idle else connect(is_encrypting=is_encrypting)
+    try:
+        connection = idle.pop()  # another thread may have taken the last one
+    except IndexError:
+        connection = connect(is_encrypting=is_encrypting)
     try:
         yield connection
     except BaseException:

@@ -44,6 +44,7 @@ VERBS = {
     "replay": "Reprocess dead letters after fixing their cause.",
     "audit": "Sign periodic audit reports, verify the access log, check an exported list, erase a person.",
     "schedule": "Run the daily and late runs on a cron schedule.",
+    "web": "Serve the board: look at a run and act on it in a browser.",
     "doctor": "Check the installation and report problems.",
 }
 

@@ -27,16 +27,11 @@ from flows.command.options import (
 from flows.command.plan_sheet import sheet
 from flows.command.printing import print_frame, print_json
 from flows.home.rows import to_json_rows
+from models.governance.actors import RECORDED
 from pipeline.terminal_text import inert
 
 if TYPE_CHECKING:
     from flows.home.home import Home
-
-
-RECORDED = (
-    "partners_told", "outreach", "announcement", "crackdown_start", "crackdown_end", "visit", "sanction",
-    "representation", "contest", "arrest", "seizure",
-)  # fmt: skip
 
 
 @click.group("plan", cls=NearGroup)
@@ -180,11 +175,9 @@ def register(home: "Home", market: str, outcome: str, comparison: str, stop_on: 
       harmspot --home town plan register A03 --outcome "public reports at the market" \\
           --comparison "the other flagrant markets" --stop-on 2026-04-01 --actor "Insp. J. Reyes"
     """
-    from flows.decisions.place_actions import register_operation
-    from models.governance.list_effects import LONGEST_REGISTRATION
+    from flows.decisions.place_actions import register_operation, stop_problem
 
-    if not home.today() < stop_on <= home.today() + LONGEST_REGISTRATION:
-        problem = f"{stop_on} is not after today, or more than {LONGEST_REGISTRATION.days} days away"
+    if problem := stop_problem(home, stop_on):
         raise click.BadParameter(problem, param_hint="--stop-on")
     _refuse_semicolons({"--outcome": outcome, "--comparison": comparison})
     registered = register_operation(home, market, outcome=outcome, comparison=comparison, stop_on=stop_on, by=actor)
@@ -217,9 +210,11 @@ def evaluate(home: "Home", market: str, found: str, report: Path, by: str) -> No
 
 
 def _refuse_semicolons(texts: Mapping[str, str]) -> None:
+    from flows.decisions.place_actions import text_problem
+
     for name, text in texts.items():
-        if not text.strip() or ";" in text:
-            raise click.BadParameter("expected text without a semicolon", param_hint=name)
+        if problem := text_problem(text):
+            raise click.BadParameter(problem, param_hint=name)
 
 
 @command.command("record")
@@ -251,17 +246,12 @@ def record(
       harmspot --home town plan record announcement A03 --hours 52 --notice n_3f9a --actor "Insp. J. Reyes"
       harmspot --home town plan record seizure A03 --detail "lon=1.3106; lat=54.0140" --actor "Insp. J. Reyes"
     """
-    from flows.decisions.place_actions import announced_start, find_plan, record_action, refuse_start
+    from flows.decisions.place_actions import record_at_market
 
-    plan = find_plan(home, market)
-    if kind == "crackdown_start":
-        refuse_start(home, plan, at)
-    if kind == "announcement":
-        starts_on = f"starts_on={announced_start(home, plan, notice_id, at or home.now())}"
-        detail = f"{starts_on}; {detail}" if detail else starts_on
-    particulars = {"hours": hours, "notice_id": notice_id, "detail": detail}
-    action_id = record_action(home, kind=kind, area_id=plan["area_id"], actor=actor, at=at, **particulars)
-    click.echo(inert(f"recorded {kind} at {plan['area_id']} as {action_id}"))
+    area_id, action_id = record_at_market(
+        home, kind, market, actor=actor, hours=hours, notice_id=notice_id, detail=detail, at=at
+    )
+    click.echo(inert(f"recorded {kind} at {area_id} as {action_id}"))
 
 
 @command.command("embargo")

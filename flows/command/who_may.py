@@ -4,13 +4,12 @@ On a home for rehearsals names are typed. On every other home the user who is lo
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.errors import AccessError, HarmspotError, StoreError
+from pipeline.errors import AccessError
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 NAMES = ("by", "actor", "reader")  # options that name who acts or reads
 ACTORS = ("by", "actor")
-SAYS = ("purpose", "reason", "outcome", "comparison", "found", "breach")  # options that must say something
 OF_SESSIONS = ("login", "logout")
 
 
@@ -30,12 +28,13 @@ def admit(home: "Home", options: dict[str, Any]) -> dict[str, Any]:
     AccessError
         Nobody is logged in who may call it, a name is typed that may not be, or a text says nothing.
     """
+    from flows.users.admission import refuse_empty_words
     from models.users.roles import ANYONE, MAY
 
     context = click.get_current_context()
     verbs = asked(context, options)
     needs_user = any(MAY[verb] is not ANYONE for verb in verbs)
-    _refuse_empty_words(options)
+    refuse_empty_words(options, "--{}")
     if home.is_rehearsal:
         return _rehearsed(context, home, options, needs_user=needs_user)
     _refuse_typed(home, options)
@@ -50,23 +49,11 @@ def admit(home: "Home", options: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def marking_reads(home: "Home") -> Iterator[None]:
-    """Log that a rule refused what a user does in the block, and mark in the store what it adds to the access log."""
-    log = home.path / "access.log"
-    before = _size_of(log)
-    try:
-        yield
-    except HarmspotError as error:
-        if home.session is not None and not isinstance(error, AccessError):  # those are logged
-            _log_refusal(home, home.session.user_id, error)
-        raise
-    finally:
-        if _size_of(log) != before and home.store.exists():
-            from flows.home.store_access import mark_reads
+    """Log and mark what the verb that is called reads, or why a rule refused it."""
+    from flows.users import admission
 
-            try:
-                mark_reads(home)
-            except StoreError as error:
-                home.progress(f"the access log is not marked in the store yet, the next read marks it: {error}")
+    with admission.marking_reads(home, verb_of(click.get_current_context())):
+        yield
 
 
 def asked(context: click.Context, options: Mapping[str, Any]) -> list[str]:
@@ -95,18 +82,15 @@ def verb_of(context: click.Context) -> str:
 
 def _rehearsed(context: click.Context, home: "Home", options: dict[str, Any], *, needs_user: bool) -> dict[str, Any]:
     """Return the options as typed, their names checked; say that it is a rehearsal where people are concerned."""
-    from models.governance.actors import is_machine
-    from models.users.look_alikes import name_problem
+    from flows.users.admission import refuse_odd_name
 
     for name in ACTORS:
         if name in options and options[name] is None:
             raise click.UsageError(f"Missing option '--{name}'.", context)
     for name in NAMES:
         typed = options.get(name)
-        if typed and (problem := name_problem(typed)):
-            raise AccessError(f"--{name} {problem}")
-        if typed and is_machine(typed):
-            raise AccessError(f"--{name} {typed!r} looks like harmspot itself; name a person")
+        if typed:
+            refuse_odd_name(typed, f"--{name}")
     if not options.get("as_json") and (needs_user or verb_of(context) in FEEDS):
         said = REHEARSAL if needs_user else INVENTED
         click.secho(said.format(home=home.path), fg="yellow", err=True)
@@ -116,25 +100,6 @@ def _rehearsed(context: click.Context, home: "Home", options: dict[str, Any], *,
 FEEDS = ("load", "ingest", "stream")
 INVENTED = "REHEARSAL: home {home} is for invented people; load no real ones"
 REHEARSAL = "REHEARSAL: home {home} has invented people, and names are typed; nothing in it may be used"
-
-
-def _log_refusal(home: "Home", user_id: str, error: Exception) -> None:
-    """Log which verb was refused by which kind of rule; the message itself may tell too much."""
-    detail = {"verb": verb_of(click.get_current_context()), "why": type(error).__name__}
-    with home.protecting(), suppress(HarmspotError):
-        home.log_access("refused", detail, reader=user_id, purpose="a rule refused it")
-
-
-def _size_of(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _refuse_empty_words(options: Mapping[str, Any]) -> None:
-    from models.governance.actors import is_thin
-
-    for name in SAYS:
-        if options.get(name) and is_thin(options[name]):
-            raise AccessError(f"--{name} {options[name]!r} says too little: give at least two different words")
 
 
 def _refuse_typed(home: "Home", options: Mapping[str, Any]) -> None:
@@ -157,10 +122,9 @@ def _refuse_clock(home: "Home") -> None:
 def _let_in(home: "Home", verbs: list[str], options: Mapping[str, Any]) -> "Session":
     """Return the session of the user who calls; AccessError, logged, if there is none who may."""
     from flows.users.accounts import HOLDER
-    from flows.users.login import UNKNOWN, refused, session_of
+    from flows.users.admission import let_in
+    from flows.users.login import UNKNOWN, refused
     from flows.users.session_file import read_token
-    from models.users.roles import MAY, may, need_a_person
-    from pipeline.users.session import TOKEN
 
     has_users = home.has_users
     if options.get("with_key") or (verbs[0] == "users add" and not has_users):
@@ -175,17 +139,7 @@ def _let_in(home: "Home", verbs: list[str], options: Mapping[str, Any]) -> "Sess
     if token is None:
         why = f"nobody is logged in; harmspot --home {home.path} login NAME"
         raise refused(home, UNKNOWN, why)
-    session = session_of(home, token)
-    if not may(session.role, verbs):
-        roles = [role for role in MAY[verbs[-1]] if role and may(role, verbs)]
-        why = f"{session.user_id} is {session.role}; `{verbs[-1]}` is for {', '.join(roles)}"
-        home.session = session
-        raise refused(home, session.user_id, why)
-    if session.how == TOKEN and (decided := need_a_person(verbs)):
-        home.session = session
-        why = f"`{decided[-1]}` needs a person who logs in with a password; {session.user_id} has come with a token"
-        raise refused(home, session.user_id, why)
-    return session
+    return let_in(home, token, verbs)
 
 
 def _purpose(verbs: list[str], options: Mapping[str, Any], session: "Session") -> dict[str, Any]:

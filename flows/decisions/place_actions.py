@@ -16,6 +16,7 @@ from flows.human_log.report_file import sealed_report
 from flows.ingest.ingest import new_decoder
 from flows.inputs.assembly import area_names_of, query, read_map
 from flows.run.plans import calendar_of
+from models.governance.list_effects import LONGEST_REGISTRATION
 from models.governance.notice_lifecycle import Notice
 from models.operations.crackdowns import announcement_problems, owed_because
 from models.operations.history import (
@@ -65,6 +66,48 @@ def record_action(
             f"{kind} at {raw_area_id}: refused ({', '.join(counts.dead_by_reason)}); nothing was recorded"
         )
     return action_id
+
+
+def record_at_market(
+    home: Home,
+    kind: str,
+    market: str,
+    *,
+    actor: str,
+    hours: float | None = None,
+    notice_id: str | None = None,
+    detail: str | None = None,
+    at: datetime | None = None,
+) -> tuple[str, str]:
+    """Record an action at a market or area by the rules of its kind; return the area and the id of the action.
+
+    Raises
+    ------
+    SourceError
+        An announcement is not allowed yet, or a start where the last operation is over and not evaluated; with reasons.
+    PublicationError
+        The latest run has no plan for the market or area.
+    """
+    plan = find_plan(home, market)
+    if kind == "crackdown_start":
+        refuse_start(home, plan, at)
+    if kind == "announcement":
+        starts_on = f"starts_on={announced_start(home, plan, notice_id, at or home.now())}"
+        detail = f"{starts_on}; {detail}" if detail else starts_on
+    particulars = {"hours": hours, "notice_id": notice_id, "detail": detail}
+    return plan["area_id"], record_action(home, kind=kind, area_id=plan["area_id"], actor=actor, at=at, **particulars)
+
+
+def text_problem(text: str) -> str | None:
+    """Return why a text cannot stand in the detail of an action; None if it can."""
+    return None if text.strip() and ";" not in text else "expected text without a semicolon"
+
+
+def stop_problem(home: Home, stop_on: date) -> str | None:
+    """Return why an operation cannot be registered until a day; None if it can."""
+    if home.today() < stop_on <= home.today() + LONGEST_REGISTRATION:
+        return None
+    return f"{stop_on} is not after today, or more than {LONGEST_REGISTRATION.days} days away"
 
 
 def register_operation(

@@ -24,6 +24,7 @@ from models.operations.crackdowns import CrackdownsConfig
 from models.operations.promises import PromisesConfig
 from models.operations.shifts import Shift, read_shifts
 from models.operations.visits import VisitsConfig
+from models.outcomes.unit_costs import UnitCost, unit_cost_of
 from models.people_scores.config import PeopleConfig
 from models.places.address_piles import AddressPilesConfig
 from models.places.markets import MarketsConfig
@@ -179,12 +180,14 @@ class ForceSettings:
     staffing: StaffingSettings
     fidelity: Path
     equity_shares: Path | None
+    harm_matrix: Path
     substances: Path
     shifts: Mapping[str, str]
     language: str
     place_names: PlaceNamesSettings
     map_link: str
     messages: Path | None
+    unit_costs: Annotated[Mapping[str, UnitCost], Sections(unit_cost_of)]
 
     def __post_init__(self) -> None:
         self._check_language()
@@ -379,6 +382,7 @@ class Settings:
             "place_names": {**dataclasses.asdict(force.place_names), "path": None},  # the file by its content
             "assumed_hours": force.staffing.assumed_total_hours_per_day,
             "areas": force.areas.deciding,
+            "unit_costs": {name: dataclasses.asdict(cost) for name, cost in sorted(force.unit_costs.items())},
             "further_areas": {name: further.deciding for name, further in force.areas.further.items()},
             **{
                 section.name: dataclasses.asdict(getattr(self, section.name))

@@ -13,10 +13,10 @@ import pandas as pd
 
 from flows.home.settings import Settings, SettingsError
 from flows.inputs.assembly import Map, query
-from geo.market_shapes import PATROL_CELLS, Ground, near_treatment
+from flows.inputs.report_history import cells_on, read_history
+from geo.market_shapes import PATROL_CELLS, near_treatment
 from geo.placement import place_points
 from geo.same_place import Boxes
-from models.arrays import Ints
 from models.operations.crackdowns import FACTS, Calendar, plan_crackdowns
 from models.operations.history import is_same_market, operations_of, particulars, without_hidden_actions
 from models.operations.overdose_watch import HISTORY_DAYS, SHOWN_AFTER_DAYS, WatchPlan, watch_overdoses
@@ -198,32 +198,18 @@ def where_harm_went(
 
     Nothing on `hidden` ground is named; column is_hidden marks the operations there.
     """
-    points, history = pd.DataFrame(columns=["x_m", "y_m"]), pd.DataFrame()
-    if are_any_due(operations, pd.Timestamp(as_of)):
-        points = query(connection, "report_history#points")
-        history = query(
-            connection,
-            "report_history#reports",
-            categories=["category", "daypart", "kind"],
-            time_zone=settings.force.time_zone,
-        )
+    ground, history = read_history(
+        connection, geography, settings, is_needed=are_any_due(operations, pd.Timestamp(as_of))
+    )
     measured = measure_displacement(
         operations,
         history,
-        Ground(geography.grid, geography.cells, points),
+        ground,
         as_of=pd.Timestamp(as_of),
         longest_days=settings.crackdowns.baseline_days,
-        withheld=_cells_on(hidden, geography),
+        withheld=cells_on(hidden, geography),
     )
     return _shown(measured, set(operations.loc[operations["is_hidden"], "market_id"]))
-
-
-def _cells_on(hidden: Boxes | None, geography: Map) -> Ints | None:
-    """Return cell_ix, cell_iy of the map on hidden ground."""
-    if hidden is None:
-        return None
-    cells = geography.cells[["cell_ix", "cell_iy"]].to_numpy(np.int64)
-    return cells[hidden.holds_cells(cells[:, 0], cells[:, 1], geography.grid)]
 
 
 def _shown(rows: pd.DataFrame, hidden: Collection[str]) -> pd.DataFrame:

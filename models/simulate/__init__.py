@@ -1,4 +1,4 @@
-"""A simulated town with planted truth: its events of six kinds, its map, and the true state.
+"""A simulated town with planted truth: its events of seven kinds, its map, and the true state.
 
 `simulate` makes a whole history in one call; `new_town` and `step` simulate it day by day with actions.
 `state` and `truth` may import the subpackages behaviour, output and world.

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from models.simulate.behaviour.actions import Order, action_events, read_actions, routine_actions
+from models.simulate.behaviour.arrests import arrest_events
 from models.simulate.behaviour.background import background, near_repeats
 from models.simulate.behaviour.custody import Away, arrested, custody_events, new_stays, nobody_away
 from models.simulate.behaviour.health import NEVER, SideEffects, added_incidents, health_events, with_drug_fields
@@ -189,6 +190,7 @@ def _simulate_day(state: TownState, orders: list[Order]) -> tuple[TownState, lis
     if effects := state.side_effects:
         incidents.append(added_incidents(seed, day, sites, effects))
         records += health_events(seed, day, town, sites, effects)
+        records += arrest_events(seed, day, stays, by_known, town, sites, people)
     tomorrow = replace(state, day=state.day + 1, markets=markets, away=away.with_stays(stays))
     return tomorrow, incidents, records
 

@@ -69,6 +69,16 @@ PERSON = pa.schema(
     ]
 )
 
+SAME_PERSON = pa.schema(
+    [
+        *ENVELOPE,
+        pa.field("person_id", pa.string(), nullable=False),  # the lesser pseudonym of the pair
+        pa.field("same_person_id", pa.string(), nullable=False),
+        pa.field("version", pa.int64(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),  # joined, parted
+    ]
+)
+
 CUSTODY = pa.schema(
     [
         *ENVELOPE,
@@ -129,6 +139,7 @@ ACTION = pa.schema(
 SCHEMAS: dict[str, pa.Schema] = {
     "incident": INCIDENT,
     "person": PERSON,
+    "same_person": SAME_PERSON,
     "custody": CUSTODY,
     "warrant": WARRANT,
     "staffing": STAFFING,
@@ -137,11 +148,13 @@ SCHEMAS: dict[str, pa.Schema] = {
 ENTITY_KEYS: dict[str, tuple[str, ...]] = {
     "incident": ("incident_id",),
     "person": ("person_id",),
+    "same_person": ("person_id", "same_person_id"),
     "custody": ("person_id", "custody_from"),
     "warrant": ("warrant_id",),
     "staffing": ("area_id", "shift_start", "shift_end"),
     "action": ("action_id",),
 }
+# Topic → entity; ids that are one person come on the topic of people, because `type` says what an event is.
 TOPICS: dict[str, str] = {
     "incidents": "incident",
     "persons": "person",

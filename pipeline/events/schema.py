@@ -1,4 +1,4 @@
-"""The six events that harmspot ingests: CloudEvents 1.0 envelopes (structured JSON mode) around typed data.
+"""The seven events that harmspot ingests: CloudEvents 1.0 envelopes (structured JSON mode) around typed data.
 
 `type` decides what an event is. Unknown keys in `data` are refused, so that a misspelt safeguard is never silently
 dropped; extension attributes beside `data` are allowed, as the CloudEvents specification requires. An absent optional
@@ -39,6 +39,7 @@ Role = Literal["suspect", "charged", "convicted", "no_further_action", "victim",
 CustodyKind = Literal["custody", "prison", "hospital", "absence"]
 WarrantKind = Literal["bench", "arrest"]
 WarrantStatus = Literal["outstanding", "executed", "recalled"]
+SameStatus = Literal["joined", "parted"]
 ActionKind = Literal[
     "registration",
     "partners_told",
@@ -191,6 +192,17 @@ class Person(_Data, frozen=True, kw_only=True):
     treatment: Annotated[Treatment | None, Meta(description="Treatment, with consent.")] = None
 
 
+class SamePerson(_Data, frozen=True, kw_only=True):
+    """One version of what is known of two ids: whether they are one person. The pair identifies it, in either order."""
+
+    person_id: PersonId
+    same_as: Annotated[PersonId, Meta(description="Another of the source's ids of a person.")]
+    version: Version
+    status: Annotated[
+        SameStatus, Meta(description="`joined`: both are one person; `parted`: they are not, and were joined in error.")
+    ]
+
+
 class Custody(_Data, frozen=True, kw_only=True):
     """One version of a stay in custody, prison or hospital, or an absence; person and `from` identify the stay."""
 
@@ -286,6 +298,13 @@ class PersonUpdated(_Envelope, frozen=True, kw_only=True, tag="harmspot.person.u
     data: Person
 
 
+class PersonSame(_Envelope, frozen=True, kw_only=True, tag="harmspot.person.same.v1"):
+    """Two ids were found to be one person, or not to be."""
+
+    topic, entity, key = "persons", "same_person", "person_id"
+    data: SamePerson
+
+
 class CustodyChanged(_Envelope, frozen=True, kw_only=True, tag="harmspot.custody.changed.v1"):
     """A stay away from liberty began, ended or was corrected."""
 
@@ -315,11 +334,12 @@ class ActionRecorded(_Envelope, frozen=True, kw_only=True, tag="harmspot.action.
 
 
 Event: TypeAlias = (
-    IncidentRecorded | PersonUpdated | CustodyChanged | WarrantChanged | StaffingReported | ActionRecorded
+    IncidentRecorded | PersonUpdated | PersonSame | CustodyChanged | WarrantChanged | StaffingReported | ActionRecorded
 )
 EVENT_TYPES: tuple[type[Event], ...] = (
     IncidentRecorded,
     PersonUpdated,
+    PersonSame,
     CustodyChanged,
     WarrantChanged,
     StaffingReported,

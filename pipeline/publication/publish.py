@@ -330,6 +330,24 @@ def read_places(home: Path, table_names: Iterable[str], run_id: str | None = Non
         return _tables_of_run(connection, hashes, [tables[name] for name in wanted], run_id)
 
 
+def read_kept(home: Path, table_name: str) -> list[pd.DataFrame]:
+    """Return a table of places as each usable kept run published it, the latest last, from one version of the file.
+
+    Raises
+    ------
+    PublicationError
+        As `read_published`.
+    """
+    table = read_tables().published.get(table_name)
+    if table is None:
+        raise PublicationError(f"{table_name!r} is not a table of {PUBLISHED}")
+    with _opened_published(home) as connection:
+        hashes = hashes_of(connection, home / PUBLISHED)
+        kept = _kept(connection, hashes)
+        usable = kept.loc[kept["is_usable"].astype(bool), "run_id"]
+        return [_tables_of_run(connection, hashes, [table], str(run_id))[table_name] for run_id in usable]
+
+
 def read_restricted(
     home: Path,
     key: Key,

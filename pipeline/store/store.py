@@ -22,6 +22,7 @@ from pipeline.events.batch import BatchCounts, DecodedBatch, TopicPartition
 from pipeline.events.columns import UTC_TIME
 from pipeline.loading.dedup_index import DedupIndex
 from pipeline.loading.file_loading import Loading
+from pipeline.local_time import LATEST
 from pipeline.messages.outbox import OutboxMessage, as_rows
 from pipeline.privacy.access_log import AccessLog, LogMark
 from pipeline.privacy.erased_ids import remember_erased
@@ -31,9 +32,11 @@ from pipeline.sources.registry import recreated_topic
 from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
 from pipeline.store.interface import TOMBSTONE, StoreHealth, Tell
+from pipeline.store.same_people import SamePeople, same_people_at
 from pipeline.store.store_file import attach_store, rewrite
 
 _EVIDENCE = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": pa.string(), "known_then": UTC_TIME}
+_IDS = pa.list_(pa.string())
 
 
 class DuckDBStore(Loading, Identities):
@@ -228,7 +231,8 @@ class DuckDBStore(Loading, Identities):
 
     def versions_about(self, people: Collection[str], also_since: datetime | None = None) -> dict[str, pa.Table]:
         """Return all versions about some people, by table: `pipeline.store.snapshot.snapshot_of` takes them."""
-        self._connection.register("person_asked", pa.table({"person_id": pa.array(sorted(people), pa.string())}))
+        everyone = SamePeople.of(self._rows("store/same_people#ever_joined")).everyone(people)
+        self._connection.register("person_asked", pa.table({"person_id": pa.array(sorted(everyone), pa.string())}))
         try:
             return {
                 name: self._connection.execute(
@@ -245,11 +249,21 @@ class DuckDBStore(Loading, Identities):
 
     def corrected_evidence(self, evidence: pd.DataFrame, known_at: datetime) -> pd.DataFrame:
         """Return the evidence records of notices that were corrected after the notice was drafted."""
-        rows = pa.table({name: pa.array(evidence[name], kind, from_pandas=True) for name, kind in _EVIDENCE.items()})
+        columns = {name: pa.array(evidence[name], kind, from_pandas=True) for name, kind in _EVIDENCE.items()}
+        same = self.same_people(known_at)
+        ids = [person_id and same.ids(person_id) for person_id in columns["person_id"].to_pylist()]
+        rows = pa.table({**columns, "person_ids": pa.array(ids, _IDS)})
         self._connection.register("evidence", rows)
         found = frame(self._connection, query("store/corrected_evidence"), {"known_at": known_at})
         self._connection.unregister("evidence")
         return found
+
+    def same_people(self, known_at: datetime = LATEST) -> SamePeople:
+        """Return the people with several ids, as known now or at a moment."""
+        try:
+            return same_people_at(self._connection, known_at)
+        finally:
+            self._connection.execute("DROP TABLE IF EXISTS same_person_snapshot")
 
     def health(self) -> StoreHealth:
         """Return the backlogs of the store, its read offsets and its throughput."""

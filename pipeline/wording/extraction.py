@@ -15,7 +15,8 @@ from pipeline.wording.sentences import patterns
 
 ROOT = Path(str(resources.files("pipeline"))).parent
 LOCALE = ROOT / "pipeline" / "wording" / "locale"
-PACKAGES = ("pipeline", "flows", "models")
+PACKAGES = ("pipeline", "flows", "models", "web")
+TEMPLATES = ("pipeline/pages/templates", "web/templates")
 OF_CATALOGUE = {"text", "html", "sentence", "plural"}
 MARKS = {"_", "_n", "message"}
 OF_TABLES = ("head", "tip", "label")
@@ -62,7 +63,7 @@ def _strings(text: str | list[str] | tuple[str, ...] | None) -> list[str]:
 def _all() -> Iterator[tuple[str, str | tuple[str, ...]]]:
     for pattern in patterns():
         yield "pipeline/wording/sentences.txt", pattern
-    for path in sorted((ROOT / "pipeline" / "pages" / "templates").rglob("*.jinja")):
+    for path in (path for folder in TEMPLATES for path in sorted((ROOT / folder).rglob("*.jinja"))):
         with path.open("rb") as file:
             for _, _, found, _ in babel_extract(file, ["_", "_n"], [], {"silent": "false"}):
                 if isinstance(found, str):

@@ -25,7 +25,8 @@ from tests.town import AS_OF, CLOCK, TownRun, event, read_people
 
 # Tables that exist to count such events, or the rows that were read.
 COUNTING = {"overdose_watch", "feedback", "outcome_monitor", "data_quality", "quality_check", "run", "content_hash"}
-MEASURING = {"consequence"}  # of what was done: nothing else reads them
+# Of what was done: nothing else reads them.
+MEASURING = {"consequence", "enforcement_ledger", "arrest_policy", "enforcement_cost", "scoreboard"}
 DISCOVERIES = ("public", "partner", "sensor", "police")
 SUBJECTS = (None, "dealing", "fear", "paraphernalia", "overdose")
 CHANNELS = ("call", "tip", "survey", "officer")

@@ -131,6 +131,16 @@ def test_the_other_entities_become_rows_of_theirs():
     assert (action["subject_person_id"], action["area_id"], action["hours"]) == ("p_1001-P", "24@1", 0.5)
 
 
+def test_a_pair_of_ids_is_the_same_pair_in_either_order():
+    one, other = only_row("same_person"), only_row("same_person", "data.person_id", "P-4402")
+    assert (one["person_id"], one["same_person_id"], one["status"]) == ("p_1001-P", "p_4402-P", "joined")
+    turned = event("same_person").replace(b"P-1001", b"P-9").replace(b"P-2044", b"P-1001").replace(b"P-9", b"P-2044")
+    [row] = decode(turned).tables["same_person"].to_pylist()
+    assert {**row, "source_offset": 0} == {**one, "source_offset": 0}
+    assert other["person_id"] < other["same_person_id"]
+    assert len(decode(turned).identity) == 2
+
+
 def test_absent_and_null_parts_say_the_same():
     for part in ("report", "flags", "drugs", "market", "minors", "involvements"):
         assert only_row("incident", f"data.{part}", GONE) == only_row("incident", f"data.{part}", None)
@@ -177,8 +187,8 @@ def test_purity_is_a_share_and_no_price_is_negative(drugs):
 
 def test_the_type_decides_the_table_whatever_the_topic():
     decoded = decode(*(event(entity) for entity in EXAMPLES))
-    assert [table.num_rows for table in decoded.tables.values()] == [1] * 6
-    assert decoded.tables["action"]["source_offset"].to_pylist() == [105]
+    assert [table.num_rows for table in decoded.tables.values()] == [1] * len(SCHEMAS)
+    assert decoded.tables["action"]["source_offset"].to_pylist() == [106]
 
 
 def test_tables_have_exactly_the_schemas_even_when_empty():
@@ -259,6 +269,8 @@ UNUSABLE = [
             ("incident", "data.involvements.0.person_id"),
             ("incident", "data.involvements.1.person_id"),
             ("action", "data.subject"),
+            ("same_person", "data.person_id"),
+            ("same_person", "data.same_as"),
         ]
         for reason, raw in [
             ("empty_id", " "),
@@ -286,6 +298,8 @@ UNUSABLE = [
     ("bad_value", event("staffing", "data.shift_end", "2026-11-02T14:00:00Z")),
     ("bad_value", event("person", "data.birth_year", 1989)),
     ("bad_value", event("staffing", "data.rostered_hours", -1)),
+    ("bad_value", event("same_person", "data.same_as", "P-1001")),
+    ("bad_value", event("same_person", "data.status", SECRET)),
     ("naive_time", event("incident", "data.occurred_at", "2026-11-02T21:55:00")),
     ("naive_time", event("staffing", "data.shift_end", "2026-11-02T21:55:00")),
     ("impossible_date", event("incident", "data.occurred_at", "2026-02-30T00:00:00Z")),

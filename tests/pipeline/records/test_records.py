@@ -84,6 +84,7 @@ def test_tables_are_those_that_every_source_yields(kind: str) -> None:
     first = {
         "involvements": ({"incident_id": "i", "person_id": "p", "role": "r"}, "I1,P1,victim"),
         "persons": (PERSONS, "P1,1990-01-01"),
+        "same_persons": ({"person_id": "p", "same_as": "q"}, "P1,P2"),
         "warrants": (
             {"warrant_id": "w", "person_id": "p", "issued_at": "t", "offence": "o", "kind": "k", "status": "s"},
             "W1,P1,2025-01-02 10:00,robbery,bench,outstanding",
@@ -98,6 +99,14 @@ def test_tables_are_those_that_every_source_yields(kind: str) -> None:
     schema = SCHEMAS[rows.entity]
     assert rows.table.select(schema.names).schema == schema
     assert rows.dead_letters.schema == DEAD_LETTER
+
+
+def test_ids_that_are_one_person_are_joined_unless_the_file_says_otherwise() -> None:
+    columns = {"person_id": "p", "same_as": "q", "status": "s"}
+    rows = decoded("same_persons", columns, ["P1,P2,", "P4,P3,parted", "P5,P5,", "P6,,"])
+    assert sorted(values(rows, "status")) == [("joined",), ("parted",)]
+    assert all(one < other for one, other in values(rows, "person_id", "same_person_id"))
+    assert rows.identity.num_rows >= 4 and len(refused(rows)) == 2
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,13 @@ def test_every_sentence_of_the_town_is_known_in_spanish(town_run, table):
     assert unknown == []
 
 
+@pytest.mark.parametrize("table", ["enforcement_ledger", "arrest_policy", "scoreboard"])
+def test_every_reason_for_a_missing_figure_is_known_in_spanish(town_run, table):
+    catalogue = read_catalogue("es")
+    reasons = read_published(town_run.home.path, table)["not_recorded"].explode().dropna().str.partition(": ")[2]
+    assert [text for text in reasons.unique() if "<span lang" in catalogue.sentence_html(text)] == []
+
+
 def test_the_tables_with_sentences_are_published():
     for table, columns in SENTENCES.items():
         assert set(columns) <= set(read_tables().published[table].column_names)

@@ -1,0 +1,292 @@
+"""Acts on the board: the same events as by command, refused as there, and by nobody whose form is not the board's."""
+
+import html
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from flows.command import cli
+from flows.home.home import Home
+from flows.home.store_access import open_home_store
+from flows.human_log.ledger import read_ledger
+from models.users.roles import MAY
+from pipeline.errors import HarmspotError
+from pipeline.publication.publish import read_published, runs
+from tests.town import CLOCK, read_people
+from tests.users import PASSWORD, name_in
+from tests.web.conftest import BELL, ITO, LEE, REYES, WOOD, Browser, browser_of
+from web.notices import ACTS
+
+WHY = "Read all five records; they hold."
+Copies = Callable[[str], Home]
+
+
+def acts_of(home: Home) -> list[tuple[Any, ...]]:
+    """Every decision but for who and when."""
+    events = [event for event in read_ledger(home).events if event.kind != "began"]
+    of_no_folder = {"report": lambda path: Path(path).name, "valid_to": str}
+    return [
+        (event.kind, event.subject_kind, event.subject,
+         {name: of_no_folder.get(name, lambda value: value)(value) for name, value in event.detail.items()})
+        for event in events
+    ]  # fmt: skip
+
+
+def notice_of(home: Home) -> str:
+    return str(read_published(home.path, "area_notice")["notice_id"].iloc[0])
+
+
+def form_token(browser: Any, path: str) -> str:
+    """The token of a form that is not shown to whoever has signed in."""
+    return str(browser.app._app._board.forms.token(browser.cookies["harmspot"], path))
+
+
+def tried(home: Home, who: str, words: list[str]) -> str:
+    """Call a verb as somebody; return why it was refused, or nothing."""
+    named = "--reader" if words[1] in ("show", "open", "export") else "--actor" if words[0] == "plan" else "--by"
+    named = "--by" if words[:2] == ["plan", "evaluate"] else named
+    chosen = ["--home", str(home.path), "--config", str(home.config_file), "--clock", CLOCK.isoformat()]
+    arguments = [*chosen, *words, named, who]
+    try:
+        CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False)
+    except HarmspotError as error:
+        return str(error)
+    return ""
+
+
+Step = tuple[str, list[str], str, dict[str, str]]
+STOP = "2026-02-20"
+
+
+def notice_steps(home: Home, report: Path) -> list[Step]:
+    del report
+    notice = str(read_published(home.path, "area_notice")["notice_id"].iloc[0])
+    page, because = f"/notices/{notice}", {"reason": WHY}
+
+    def opened(who: str) -> Step:
+        why = f"{who.split()[-1]} reads the notice"
+        return (who, ["notices", "show", notice, "--purpose", why], f"{page}/open", {"purpose": why})
+
+    def decided(who: str, verb: str) -> Step:
+        return (who, ["notices", verb, notice, "--reason", WHY], f"{page}/{verb}", because)
+
+    said, resident = "The stall has moved away.", {"speaker": "resident"}
+    objected = ["notices", "represent", notice, "--reason", said, "--speaker", "resident"]
+    return [
+        decided(LEE, "approve"), opened(BELL), decided(BELL, "review"), opened(REYES), decided(REYES, "review"),
+        decided(REYES, "approve"), (BELL, objected, f"{page}/represent", {"reason": said, **resident}),
+        (BELL, ["notices", "serve", notice, "--manner", "displayed"], f"{page}/serve", {"manner": "displayed"}),
+        opened(LEE), decided(LEE, "review"), opened(REYES), decided(REYES, "approve"),
+        (BELL, ["notices", "serve", notice, "--manner", "in_person"], f"{page}/serve", {"manner": "in_person"}),
+        (BELL, ["notices", "serve", notice, "--manner", "displayed"], f"{page}/serve", {"manner": "displayed"}),
+        decided(BELL, "keep"), decided(BELL, "fail"), decided(LEE, "withdraw"),
+    ]  # fmt: skip
+
+
+def list_steps(home: Home, report: Path) -> list[Step]:
+    run_id = str(runs(home.path)["run_id"].iloc[-1])
+    tiers = f"person_tier-{run_id}"
+    person = read_people(home, "person_tier", run_id)["person_id"].iloc[0]
+    said = {"outcome": "harm reported a year on", "comparison": "those just below the list"}
+    register = [word for name, text in said.items() for word in (f"--{name}", text)]
+    because, why = {"reason": WHY}, {"purpose": "approve the list"}
+    until = {"person": person, "until": "2026-02-01", "reason": "incident 7 names his brother"}
+    sharing = {"recipient": "Warrant unit", "agreement_id": "ISA-7", "purpose": "serve the warrants"}
+    export = ["--recipient", "Warrant unit", "--agreement", "ISA-7", "--purpose", "serve the warrants"]
+    return [
+        (LEE, ["lists", "register", "person_tier", *register, "--stop-on", STOP], "/effects/person_tier/register",
+         {**said, "stop_on": STOP}),
+        (LEE, ["lists", "approve", tiers, "--reason", WHY], f"/lists/{tiers}/approve", because),
+        (LEE, ["lists", "open", tiers, "--purpose", "approve the list"], f"/lists/{tiers}/open", why),
+        (LEE, ["lists", "approve", tiers, "--reason", WHY], f"/lists/{tiers}/approve", because),
+        (LEE, ["lists", "export", tiers, *export, "--out", str(report.with_name("out.json"))],
+         f"/lists/{tiers}/export", sharing),
+        (LEE, ["lists", "override", tiers, person, "--until", "2026-02-01", "--reason", until["reason"]],
+         f"/lists/{tiers}/override", until),
+        (REYES, ["lists", "revoke", tiers, "--reason", WHY], f"/lists/{tiers}/revoke", because),
+        (REYES, ["lists", "evaluate", "person_tier", "--found", "no less harm than below", "--report", str(report)],
+         "/effects/person_tier/evaluate", {"found": "no less harm than below"}),
+    ]  # fmt: skip
+
+
+def operation_steps(home: Home, report: Path) -> list[Step]:
+    market = str(read_published(home.path, "crackdown_plan").sort_values("position")["market_id"].iloc[0])
+    page, said = f"/operations/{market}", {"outcome": "public reports", "comparison": "the other markets"}
+    register = [word for name, text in said.items() for word in (f"--{name}", text)]
+    found = {"found": "reports fell as elsewhere"}
+    evaluate = ["plan", "evaluate", market, "--found", found["found"], "--report", str(report)]
+    return [
+        (BELL, evaluate, f"{page}/evaluate", found),
+        (BELL, ["plan", "register", market, *register, "--stop-on", STOP], f"{page}/register",
+         {**said, "stop_on": STOP}),
+        (BELL, ["plan", "register", market, *register, "--stop-on", STOP], f"{page}/register",
+         {**said, "stop_on": STOP}),
+        (BELL, ["plan", "record", "partners_told", market, "--at", "2026-01-01T09:00:00+00:00"], f"{page}/record",
+         {"kind": "partners_told", "at": "2026-01-01T09:00"}),
+        (BELL, ["plan", "record", "announcement", market, "--hours", "52", "--notice", "n_1"], f"{page}/record",
+         {"kind": "announcement", "hours": "52", "notice_id": "n_1"}),
+        (BELL, evaluate, f"{page}/evaluate", found),
+    ]  # fmt: skip
+
+
+def audit_steps(home: Home, report: Path) -> list[Step]:
+    del home
+    found = "no group is listed more often than it is suspected"
+    recorded = ["audit", "record", "fairness", "--report", str(report), "--found", found]
+    return [
+        (ITO, recorded, "/audits/fairness/sign", {"found": found}),
+        (ITO, [*recorded, "--made-on", "2025-12-30"], "/audits/fairness/sign",
+         {"found": found, "made_on": "2025-12-30"}),
+    ]  # fmt: skip
+
+
+def actions_of(home: Home) -> list[dict[str, Any]]:
+    with open_home_store(home) as store:
+        actions = store.place_actions(CLOCK + timedelta(days=1))
+    return actions.astype(str).replace(r"[^ ]*/(?=report)", "", regex=True).to_dict("records")
+
+
+@pytest.mark.parametrize("steps", [notice_steps, list_steps, operation_steps, audit_steps])
+def test_the_same_acts_by_board_and_by_command_leave_the_same_and_are_refused_alike(
+    steps: Callable[[Home, Path], list[Step]], copy_of_run: Copies, tmp_path: Path
+) -> None:
+    by_command, by_board = copy_of_run("command"), copy_of_run("board")
+    report = tmp_path / "report.html"
+    report.write_text("<p>read and found sound</p>")
+    browsers = {who: browser_of(by_board) for who in (BELL, REYES, LEE, ITO)}
+    for who, browser in browsers.items():
+        assert browser.sign_in(who).status_code == 303
+    is_refused = []
+    for who, words, action, fields in steps(by_board, report):
+        why = tried(by_command, who, words)
+        files = {"report": ("report.html", report.read_bytes())} if str(report) in words else None
+        token = browsers[who].token(action.rpartition("/")[0].replace("/audits/fairness", "/audits"), action)
+        answer = browsers[who].post(action, data={"token": token, **fields}, files=files)
+        is_refused.append(bool(why))
+        assert answer.status_code == (409 if why else 200), (action, answer.text)
+        if why:  # the same words, but for the file's folder
+            page = re.sub(r"[^ ]*/(?=report.html)", "", html.unescape(answer.text))
+            assert re.sub(r"[^ ]*/(?=report.html)", "", why) in page
+        assert acts_of(by_board) == acts_of(by_command)
+    assert actions_of(by_board) == actions_of(by_command)
+    assert is_refused.count(False) and is_refused.count(True)
+
+
+def test_one_user_alone_serves_nothing_and_reads_why_beside_the_button(copy_of_run: Copies) -> None:
+    home = copy_of_run("home")
+    path, lee = f"/notices/{notice_of(home)}", browser_of(home)
+    lee.sign_in(LEE)
+    answer = lee.act(f"{path}/review", reason=WHY)
+    assert answer.status_code == 409
+    assert "the actor must open the notice first" in answer.text
+    assert WHY in answer.text  # what was entered is not lost
+    lee.act(f"{path}/open")
+    lee.act(f"{path}/review", reason=WHY)
+    answer = lee.act(f"{path}/approve", reason=WHY)
+    assert answer.status_code == 409
+    form = answer.text[answer.text.index(f'action="{path}/approve"') :]
+    assert "the reviewer may not approve the notice" in form[: form.index("</form>")]
+    for fields, said in (
+        ({"manner": "displayed"}, "it cannot be served while it is reviewed"),
+        ({"manner": "shouted"}, "choose one of"),
+        ({}, "is missing"),
+        ({"manner": "displayed", "served_at": "yesterday"}, "cannot be read"),
+    ):
+        answer = lee.act(f"{path}/serve", **fields)
+        assert answer.status_code in (409, 422)
+        assert said in answer.text
+    assert lee.act(f"{path}/approve", reason="fine fine").status_code == 403  # says too little
+    assert lee.act(f"{path}/approve", reason="").status_code == 422
+    assert [kind for kind, *_ in acts_of(home)] == ["drafted", "opened", "reviewed"]
+
+
+def test_a_form_of_another_act_session_or_site_does_nothing_and_is_logged(copy_of_run: Copies) -> None:
+    home = copy_of_run("home")
+    path = f"/notices/{notice_of(home)}"
+    bell, reyes = browser_of(home), browser_of(home)
+    bell.sign_in(BELL)
+    reyes.sign_in(REYES)
+    tokens = ["", "0" * 64, "é", bell.token(path, f"{path}/review"), reyes.token(path, f"{path}/open")]
+    for token in tokens:
+        assert bell.post(f"{path}/open", data={"token": token}).status_code == 403
+    assert bell.post(f"{path}/open").status_code == 403
+    assert acts_of(home) == []
+    assert sum(entry["action"] == "refused" for entry in home.access_log.entries()) == len(tokens) + 1
+
+
+def test_nobody_acts_by_following_a_link(copy_of_run: Copies) -> None:
+    home = copy_of_run("home")
+    bell, path = browser_of(home), f"/notices/{notice_of(home)}"
+    bell.sign_in(BELL)
+    for act in ACTS:
+        assert bell.get(f"{path}/{act}").status_code in (404, 405)
+    assert bell.get(path).status_code == 200
+    assert acts_of(home) == []
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=lambda act: act.name)
+def test_a_role_that_may_not_sees_no_form_and_is_refused(act: Any, real_home: Home) -> None:
+    for role in ("reader", "planner", "supervisor", "auditor", "administrator"):
+        if role in MAY[act.verb]:
+            continue
+        browser = browser_of(real_home)
+        browser.sign_in(name_in(role), PASSWORD)
+        path = f"/notices/n_1/{act.name}"
+        token = form_token(browser, path)
+        before = [entry["action"] for entry in real_home.access_log.entries()].count("refused")
+        answer = browser.post(path, data={"token": token, "reason": WHY, "manner": "displayed", "speaker": "person",
+                                          "purpose": "read the notice"})  # fmt: skip
+        assert answer.status_code == 403
+        entries = list(real_home.access_log.entries())
+        assert [entry["action"] for entry in entries].count("refused") == before + 1
+        assert f"`{act.verb}` is for" in str(entries[-1]["detail"])
+
+
+def test_notices_to_people_are_read_for_a_purpose_that_is_logged(copy_of_run: Copies) -> None:
+    home = copy_of_run("home")
+    browser = browser_of(home)
+    browser.sign_in(WOOD)
+    assert "p_" not in browser.get("/notices").text
+    page = browser.act("/person-notices/all/read", "/notices", purpose="prepare the letters").text
+    assert "To people" in page
+    entry = list(home.access_log.entries())[-1]
+    assert (entry["reader"], entry["purpose"], entry["action"]) == (WOOD, "prepare the letters", "read")
+
+
+def test_a_name_of_a_person_in_a_reason_is_refused(copy_of_run: Copies) -> None:
+    home = copy_of_run("home")
+    browser, path = browser_of(home), f"/notices/{notice_of(home)}"
+    browser.sign_in(BELL)
+    browser.act(f"{path}/open")
+    answer = browser.act(f"{path}/review", reason=f"It is all about p_{'0' * 32} again.")
+    assert answer.status_code == 409
+    assert "p_0000" not in answer.text.split("<form")[0]
+    assert [kind for kind, *_ in acts_of(home)] == ["drafted", "opened"]
+
+
+def test_the_notice_is_printed_as_by_command(looked_at: Browser, copy_of_run: Copies) -> None:
+    notice = notice_of(copy_of_run("home"))
+    answer = looked_at.get(f"/notices/{notice}/print.pdf")
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.content.startswith(b"%PDF")
+
+
+def test_a_file_is_kept_of_those_alone_who_may_sign_it(copy_of_run: Copies) -> None:
+    home = copy_of_run("home")
+    browser, path = browser_of(home), "/audits/fairness/sign"
+    browser.sign_in(WOOD)
+    data = {"token": form_token(browser, path), "found": "no group stands out here", "made_on": "2025-12-30"}
+    files = {"report": ("../../key", b"not a key")}
+    assert browser.post(path, data=data, files=files).status_code == 403
+    assert not (home.path / "reports").exists()
+    auditor = browser_of(home)
+    auditor.sign_in(ITO)
+    answer = auditor.post(path, data={**data, "token": form_token(auditor, path)}, files=files)
+    assert answer.status_code == 200
+    assert [file.name for file in (home.path / "reports").iterdir()] == ["key"]
+    assert (home.path / "key").read_bytes() != b"not a key"

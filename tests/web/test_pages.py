@@ -1,0 +1,165 @@
+"""Pages: what they show of a run, what hostile parameters come to, and that nothing of a page is inline."""
+
+import gzip
+import json
+import re
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+from urllib.parse import quote
+
+import pytest
+
+from flows.home.home import Home
+from pipeline.privacy.pii_guard import PSEUDONYM
+from pipeline.publication.publish import PUBLISHED, read_published, runs
+from tests.town import TownRun
+from tests.web.conftest import BELL, Browser, browser_of
+from web.day import Days
+
+GETS = ["/", "/compare", "/notices", "/operations", "/lists", "/audits", "/record", "/effects/person_tier", "/nothing"]
+HOSTILE = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'; DROP TABLE run; --", "../../key",
+           "{{ 7731 * 7 }}", "\u202e\x00\u0085", "A" * 400, "-1", "1e999"]  # fmt: skip
+
+
+def test_today_shows_ranking_map_places_and_what_changed(looked_at: Browser, town_run: TownRun) -> None:
+    page = looked_at.get("/").text
+    ranking = town_run.published("area_ranking").sort_values("rank")
+    shown = re.findall(r'data-open="area:([^"]+)"', page)
+    assert shown == ranking["area_id"].tolist()
+    assert all(str(name) in page for name in ranking["area_name"])
+    assert town_run.summary.run_id in page
+    assert "there is nothing to compare it with" in page
+
+
+def test_a_row_opens_with_its_explanation_with_and_without_script(looked_at: Browser, town_run: TownRun) -> None:
+    first = town_run.published("area_ranking").sort_values("rank").iloc[0]
+    part = looked_at.get("/detail", params={"open": f"area:{first.area_id}"}).text
+    assert part in looked_at.get("/", params={"open": f"area:{first.area_id}"}).text
+    assert f"Likely range of the rank: {first.rank_lo} to {first.rank_hi}" in part
+    assert "Heaviest incidents" in part and str(first.evidence_ids[0]) in part
+    assert str(first.moves_out_if or first.moves_in_if).split(" by ")[0][:20] in part
+    for kind, table in (("cell", "cell_forecast"), ("hotspot", "hotspot"), ("market", "market")):
+        key = town_run.published(table)[f"{kind}_id"].iloc[0]
+        assert str(key) in looked_at.get("/detail", params={"open": f"{kind}:{key}"}).text
+    assert looked_at.get("/detail", params={"open": "area:nowhere"}).status_code == 404
+
+
+def test_the_ranking_is_of_the_offence_and_the_words_that_were_asked_for(looked_at: Browser, town_run: TownRun) -> None:
+    offences = town_run.published("offence_ranking")
+    group = offences[offences["rank"].notna()]["offence_group"].iloc[0]
+    of_group = offences[(offences["offence_group"] == group) & (offences["shift"] == "all")].sort_values("rank")
+    page = looked_at.get("/", params={"offence": group}).text
+    assert re.findall(r'data-open="area:([^"]+)"', page)[0] == of_group["area_id"].iloc[0]
+    name = town_run.published("area_ranking")["area_name"].iloc[0]
+    page = looked_at.get("/", params={"q": str(name).upper()}).text
+    shown = re.findall(r'data-open="area:([^"]+)"', page)
+    assert shown == [town_run.published("area_ranking")["area_id"].iloc[0]]
+
+
+def test_every_layer_has_every_row_in_degrees(looked_at: Browser, town_run: TownRun) -> None:
+    version = re.search(r'data-version="([\d-]+)"', looked_at.get("/").text)
+    assert version
+    west, south, east, north = 1.2, 53.9, 1.5, 54.2
+    for layer, table in (("areas", "area_ranking"), ("cells", "cell_forecast"), ("hotspots", "hotspot"),
+                         ("markets", "market"), ("visits", "visit_plan")):  # fmt: skip
+        answer = looked_at.get(f"/map/{town_run.summary.run_id}/{version[1]}/{layer}.json")
+        assert "immutable" in answer.headers["cache-control"]
+        features = json.loads(answer.content)["features"]
+        assert len(features) == len(town_run.published(table))
+        lon, lat = features[0]["geometry"]["coordinates"][0][0][:2] if layer != "areas" else (west, south)
+        assert west <= lon <= east and south <= lat <= north
+    assert looked_at.get(f"/map/{town_run.summary.run_id}/0-0/areas.json").status_code == 404
+
+
+def test_two_runs_are_compared(two_days: tuple[Home, str, str]) -> None:
+    home, first, second = two_days
+    browser = browser_of(home)
+    browser.sign_in(BELL)
+    page = browser.get(f"/compare?a={first}&b={second}").text
+    assert page.count("<tr>") == len(read_published(home.path, "area_ranking")) + 1
+    announced = read_published(home.path, "place_change", second)
+    assert len(announced) and page.count('<li class="') >= len(announced[announced["place_kind"] == "area"])
+    assert browser.get("/").text.count('class="change"') > 1
+    key = read_published(home.path, "area_ranking")["area_id"].iloc[0]
+    assert "Rank over the last 2 kept runs" in browser.get("/detail", params={"open": f"area:{key}"}).text
+    same = browser.get(f"/compare?a={second}&b={second}").text
+    assert "These are the same run" in same
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_words_are_words(hostile: str, looked_at: Browser) -> None:
+    names = ("set", "offence", "shift", "q", "axis", "open", "state", "then")
+    asked = [("/", names), ("/", ("run",)), ("/detail", names), ("/compare", ("a",)), ("/compare", ("b",)),
+             ("/notices", names), ("/record", ("run",)), ("/sign-in", names)]  # fmt: skip
+    answers = [looked_at.get(page, params=dict.fromkeys(names, hostile)) for page, names in asked]
+    key = quote(hostile, safe="")
+    answers += [looked_at.get(path) for path in (f"/notices/{key}", f"/lists/{key}", f"/operations/{key}",
+                                                 f"/audits/{key}/draft.html", f"/map/{key}/x/y.json")]  # fmt: skip
+    for answer in answers:
+        assert answer.status_code in (200, 404, 405), answer.url
+        assert "<script>alert" not in answer.text and "<img src=x" not in answer.text
+        assert "54117" not in answer.text
+    assert looked_at.get("/").status_code == 200
+
+
+def test_an_id_that_is_guessed_shows_nothing(looked_at: Browser) -> None:
+    for path in ("/lists/person_tier-0000000000000000", "/operations/market_0_0", "/?run=0000000000000000",
+                 "/audits/nothing/draft.html", "/effects/warrant_queue"):  # fmt: skip
+        assert looked_at.get(path).status_code == 404
+    assert "is shown to whoever opens it" in looked_at.get("/notices/n_000000000000000000000000").text
+
+
+def test_nothing_of_a_page_is_inline_and_no_page_names_a_person(looked_at: Browser) -> None:
+    for path in (*GETS, "/sign-in", f"/lists/person_tier-{'0' * 16}"):
+        page = looked_at.get(path).text
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", page), path
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', page), path
+        assert not re.search(PSEUDONYM, page), path
+
+
+def test_an_answer_is_of_one_run_while_another_is_published(two_days: tuple[Home, str, str], tmp_path: Path) -> None:
+    """A publication renames its file; readers before, meanwhile and after see a whole run, and never a mixture."""
+    home, first, second = two_days
+    folder = Path(shutil.copytree(home.path, tmp_path / "home"))
+    days = Days(Home(folder, home.config_file, home.clock, lambda text: None))
+    seen: list[set[str]] = []
+
+    def read() -> None:
+        for _ in range(12):
+            day = days.get()
+            seen.append(
+                {str(run) for table in ("area_ranking", "cell_forecast") for run in day.tables[table]["run_id"]}
+            )
+
+    readers = [Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for _ in range(12):
+        shutil.copy(folder / PUBLISHED, folder / "fresh")
+        (folder / "fresh").replace(folder / PUBLISHED)
+    for reader in readers:
+        reader.join()
+    assert len(seen) == 36
+    assert all(one == {second} for one in seen)
+    assert {str(run) for run in runs(folder)["run_id"]} == {first, second}
+
+
+def test_what_is_packed_is_the_same_each_time(town_run: TownRun) -> None:
+    first, second = (
+        {name: day.layer(name) for name in day.layers()} for day in (Days(town_run.home).get() for _ in range(2))
+    )
+    assert first == second
+    assert json.loads(gzip.decompress(first["points"] or b""))["type"] == "FeatureCollection"
+
+
+def test_a_run_that_has_expired_says_so(copy_of_run: Callable[[str], Home]) -> None:
+
+    home = copy_of_run("home")
+    assert home.clock is not None
+    home.clock += timedelta(days=30)
+    browser = browser_of(home)
+    browser.sign_in(BELL)
+    assert "This run has expired" in browser.get("/").text

@@ -1,0 +1,202 @@
+"""The application: who is let in, what is served, and what an error says."""
+
+import logging
+import traceback
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from flows.home.home import Home
+from pipeline.errors import AccessError, HarmspotError, StoreBusyError
+from pipeline.privacy.pii_guard import without_people
+from web import lists, notices, operations, record, today
+from web.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
+from web.day import Days
+from web.security import Guard
+from web.visitors import INVENTED, TOKEN_FORM
+
+_LOG = logging.getLogger(__name__)
+OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = False) -> ASGIApp:
+    """Return the board of a home, which answers to loopback and the host names alone.
+
+    `is_tls` says that browsers reach it by https, by itself or through a proxy: its cookies are then sent by no other
+    way.
+    """
+    board = Board(home, is_tls=is_tls)
+    days = Days(home)
+    app = FastAPI(title="harmspot board", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_errors(app, board)
+    _add_entrance(app, board)
+    _add_health(app, board, days)
+    app.include_router(today.routes(board, days))
+    app.include_router(notices.routes(board))
+    app.include_router(lists.routes(board))
+    app.include_router(operations.routes(board))
+    app.include_router(record.routes(board, days))
+    return Guard(Door(app, board), (*LOOPBACK, *host_names), is_tls=is_tls)
+
+
+class Door:
+    """Lets through whoever has signed in, and everybody to the few pages that need nobody."""
+
+    def __init__(self, app: ASGIApp, board: Board) -> None:
+        self._app, self._board = app, board
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find out who sends a request, and pass it on or send it to the sign-in."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        cookies = _cookies(request)
+        scope["harmspot.nonce"] = cookies.get(NONCE) or new_nonce()
+        token = cookies.get(COOKIE)
+        if visitor := self._board.visitors.known(token):
+            scope["harmspot.visitor"] = visitor
+        answer = None if visitor else await run_in_threadpool(self._visiting, request, token)
+        try:
+            await (answer or self._app)(scope, receive, send)
+        except Exception as error:  # it was answered
+            _LOG.error("%s", without_people("".join(traceback.format_exception(error))))
+
+    def _visiting(self, request: Request, token: str | None) -> Response | None:
+        """Note the visitor; return the answer to whoever is none and asks for what needs one."""
+        board, address = self._board, request.client.host if request.client else ""
+        is_open = request.url.path.startswith(OPEN_PATHS)
+        if token is not None and not is_open:
+            visitor = board.visitors.visitor(token)
+            request.scope["harmspot.visitor"] = visitor
+            if visitor is None and TOKEN_FORM.fullmatch(token) and board.attempts.is_too_many(address):
+                return PlainTextResponse("Too many sessions that nobody knows; wait a minute.", 429)
+        if is_open or board.visitor_of(request):
+            return None
+        return board.to_sign_in(request)
+
+
+def _cookies(request: Request) -> dict[str, str]:
+    """Return the cookies; none where they cannot be read."""
+    try:
+        jar = SimpleCookie(request.headers.get("cookie", ""))
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in jar.items()}
+
+
+def _add_entrance(app: FastAPI, board: Board) -> None:
+    """Add sign-in, sign-out and the static files."""
+
+    def form(request: Request, status: int = 200, why: str = "", then: str = "/") -> Response:
+        names = list(INVENTED.items()) if board.home.is_rehearsal else []
+        return board.page(request, "sign_in.html.jinja", status=status, why=why, then=_inside(then), names=names)
+
+    @app.get("/sign-in")
+    def ask(request: Request, then: str = "/") -> Response:
+        return form(request, then=then)
+
+    @app.post("/sign-in")
+    async def sign_in(request: Request) -> Response:
+        given = await _fields(request)
+        return await run_in_threadpool(enter, request, given)
+
+    def enter(request: Request, given: dict[str, str]) -> Response:
+        then, home = _inside(given.get("then", "/")), board.fresh_home()
+        if not board.forms.is_genuine(given.get("token"), request.scope["harmspot.nonce"], "/sign-in"):
+            return form(request, 403, home.catalogue.text("This form is too old: try again."), then)
+        if board.attempts.is_too_many(request.client.host if request.client else ""):
+            return form(request, 429, home.catalogue.text("Too many attempts; wait a minute."), then)
+        try:
+            token = board.visitors.sign_in(
+                home, given.get("name", ""), given.get("password", ""), given.get("purpose", "")
+            )
+        except HarmspotError as error:
+            return form(request, 403, str(error), then)
+        answer = RedirectResponse(then, 303)
+        board.set_cookie(answer, COOKIE, token, SESSION_S)
+        answer.delete_cookie(NONCE, path="/")
+        return answer
+
+    @app.post("/sign-out")
+    async def sign_out(request: Request) -> Response:
+        given = await _fields(request)
+        visitor = board.visitor_of(request)
+        if visitor is None or not board.forms.is_genuine(given.get("token"), visitor.secret, "/sign-out"):
+            return board.message(request, 403, "Refused", "This form is not of your session: load the page again.")
+        await run_in_threadpool(board.visitors.sign_out, board.fresh_home(), visitor.secret)
+        answer = RedirectResponse("/sign-in", 303)
+        answer.delete_cookie(COOKIE, path="/")
+        return answer
+
+    @app.get("/static/{version}/{name}")
+    def static(version: str, name: str) -> Response:
+        known = board.assets.get(name)
+        if known is None or known[0] != version:
+            return PlainTextResponse("There is no such file.", 404)
+        headers = {"cache-control": "public, max-age=31536000, immutable"}
+        return Response(known[1], media_type=MEDIA[name.rsplit(".", 1)[1]], headers=headers)
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """Return the fields of a short form."""
+    pairs = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=20)
+    return {name: values[-1] for name, values in pairs.items()}
+
+
+def _inside(target: str) -> str:
+    """Return an address of this board, else its first page: a form must not send anybody elsewhere."""
+    is_inside = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if is_inside and "\\" not in target else "/"
+
+
+def _add_health(app: FastAPI, board: Board, days: Days) -> None:
+    """Add what a supervisor of processes asks: alive, and ready to show a run."""
+
+    @app.get("/livez")
+    def livez() -> Response:
+        return PlainTextResponse("alive\n")
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        try:
+            days.get()
+        except (HarmspotError, OSError) as error:
+            _LOG.warning("not ready: %s", without_people(str(error)))
+            return PlainTextResponse("no run can be shown\n", 503)
+        return PlainTextResponse("ready\n")
+
+
+def _add_errors(app: FastAPI, board: Board) -> None:
+    """Say errors in words; none names a person or shows code."""
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        return board.message(
+            request,
+            error.status_code,
+            "Not found" if error.status_code == 404 else "Refused",
+            "There is nothing at this address." if error.status_code == 404 else str(error.detail),
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def validation(request: Request, error: RequestValidationError) -> Response:
+        del error
+        return board.message(request, 422, "Refused", "The address has a parameter that cannot be read.")
+
+    @app.exception_handler(HarmspotError)
+    async def expected(request: Request, error: HarmspotError) -> Response:
+        status = 503 if isinstance(error, StoreBusyError) else 403 if isinstance(error, AccessError) else 404
+        return board.message(request, status, "Refused" if status == 403 else "This cannot be shown", str(error))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        del error  # the door logs it
+        return board.message(request, 500, "Something failed", "The log of the board says what.")

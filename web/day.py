@@ -1,0 +1,140 @@
+"""The tables of one run as the board shows them: read from one version of the file, kept until the file changes."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock, RLock
+from typing import Any, TypeVar
+
+import geopandas as gpd
+import pandas as pd
+
+from flows.home.home import Home
+from flows.outputs.themes import Drawn, place_layers
+from flows.run.map_shapes import drawn_map
+from pipeline.errors import PublicationError
+from pipeline.pages.base import page_row, page_rows
+from pipeline.publication.duckdb_file import version_of
+from pipeline.publication.publish import PUBLISHED, read_places, runs, unusable
+from web.map_layers import KEYS, bounds_of, packed_layer
+
+TABLES = (
+    "run",
+    "area_ranking",
+    "area_set_ranking",
+    "cell_forecast",
+    "address_pile",
+    "hotspot",
+    "market",
+    "visit_plan",
+    "place_change",
+    "area_evidence",
+    "area_recent",
+    "crime_focus",
+    "offence_ranking",
+    "recent_incident",
+    "data_quality",
+    "quality_check",
+    "map_shape",
+    "crackdown_plan",
+)
+MOST_DAYS = 6  # runs kept in memory
+Made = TypeVar("Made")
+
+
+@dataclass
+class Day:
+    """A run: its row, its tables, and what pages made of them. `version` tells two states of one run apart."""
+
+    version: str
+    run: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    home: Home = field(repr=False)
+    _made: dict[Any, Any] = field(default_factory=dict, repr=False)
+    _lock: Any = field(default_factory=RLock, repr=False)
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return str(self.run["run_id"])
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return the rows of a table by rank, where it has one."""
+        return self.made(("rows", table), lambda: page_rows(_ranked(self.tables[table])))
+
+    def made(self, key: Any, make: Callable[[], Made]) -> Made:
+        """Return what is made of this run alone: once."""
+        with self._lock:
+            if key not in self._made:
+                if len(self._made) > 200:  # questions that visitors asked of the run
+                    self._made.clear()
+                self._made[key] = None
+                try:
+                    self._made[key] = make()
+                except BaseException:
+                    del self._made[key]
+                    raise
+            return self._made[key]
+
+    def layers(self) -> dict[str, gpd.GeoDataFrame]:
+        """Return the layers of the map, in the run's own coordinate system."""
+        return self.made("layers", self._layers)
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Return the box of all areas in degrees."""
+        return self.made("bounds", lambda: bounds_of(self.layers()["areas"]))
+
+    def layer(self, name: str) -> bytes | None:
+        """Return a layer as packed GeoJSON; None if the run has none of that name."""
+        features = self.layers().get(name)
+        return None if features is None else self.made(("layer", name), lambda: packed_layer(name, features))
+
+    def _layers(self) -> dict[str, gpd.GeoDataFrame]:
+        run = {str(name): value for name, value in self.tables["run"].iloc[0].items()}
+        area_ids = self.tables["area_ranking"]["area_id"]
+        shapes = drawn_map(run, self.tables["map_shape"], area_ids, self.home.settings)
+        drawn = {**place_layers(Drawn(self.tables, run, shapes)), "points": shapes.points_of_interest}
+        return {name: drawn[name] for name in KEYS if name in drawn}
+
+    def warnings(self) -> list[str]:
+        """Return what every reader is told first: that nobody may act on the run, or that it has expired."""
+        because = self.run["unusable_because"]
+        expired = self.home.now() > self.run["valid_to"]
+        catalogue = self.home.catalogue
+        return [
+            *([unusable(str(because))] if because else []),
+            *([catalogue.text("This run has expired: do not act on it.")] if expired else []),
+        ]
+
+
+class Days:
+    """The runs of a home, the latest by default; a few are kept in memory."""
+
+    def __init__(self, home: Home) -> None:
+        self._home, self._lock = home, Lock()
+        self._days: OrderedDict[tuple[str, str], Day] = OrderedDict()
+
+    def get(self, run_id: str | None = None) -> Day:
+        """Return a kept run; PublicationError if there is none."""
+        path = self._home.path / PUBLISHED
+        for _ in range(3):  # a publication may take the file's place meanwhile
+            version = "-".join(map(str, version_of(path))) if path.exists() else ""
+            kept = runs(self._home.path)["run_id"].tolist()
+            chosen = run_id or (str(kept[-1]) if kept else "")
+            with self._lock:
+                if day := self._days.get((chosen, version)):
+                    self._days.move_to_end((chosen, version))
+                    return day
+                tables = read_places(self._home.path, TABLES, run_id or (chosen or None))
+                if "-".join(map(str, version_of(path))) != version:
+                    continue
+                day = Day(version, page_row(tables["run"].iloc[0].to_dict()), tables, self._home)
+                self._days[chosen, version] = day
+                while len(self._days) > MOST_DAYS:
+                    self._days.popitem(last=False)
+                return day
+        raise PublicationError("the publication is changing; ask again in a moment")
+
+
+def _ranked(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values("rank", kind="stable") if "rank" in frame else frame

@@ -1,0 +1,327 @@
+"""Notices: the list of them, one with its records and history, and what the verbs of `harmspot notices` do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from flows.decisions.notice_decisions import (
+    Decision,
+    NoticeRefusedError,
+    do,
+    open_notice,
+    standing_notices,
+    superseded_by,
+)
+from flows.home.home import Home
+from flows.human_log.notice_records import notice_page
+from models.governance.notice_kinds import KINDS
+from models.governance.notice_lifecycle import Notice
+from pipeline.pages.notice_outline import outline
+from pipeline.pages.notice_pdf import notice_pdf
+from pipeline.publication.publish import read_published
+from pipeline.wording.catalogue import message
+from web.acts import Act, After, Do, Field, Outcome, act_routes, acts_for, reason
+from web.board import Board
+from web.visitors import Visitor
+
+MANNERS = tuple(sorted({manner for kind in KINDS.values() for manner in kind.manners}))
+SPEAKER = Field("speaker", message("Who makes the statement"), "choice", ("person", "resident", "partner"))
+WHY_READ = Field("purpose", message("Purpose of reading it, logged"), "words", is_logged_words=True, is_required=False)
+
+
+def _opened(home: Home, notice_id: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
+    purpose = values["purpose"] or visitor.purpose
+    notice = open_notice(home, notice_id, reader=visitor.name, purpose=purpose)
+    return Outcome(home.catalogue.text("You have opened the notice."), _shown(home, notice))
+
+
+def _deciding(kind: str) -> Do:
+    """Return what does one kind of decision, as `harmspot notices` does."""
+
+    def decide(home: Home, notice_id: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
+        detail = dict(values)
+        if kind == "served":
+            detail["served_at"] = detail["served_at"] or home.now()
+        if "speaker" in detail:
+            detail["by"] = detail.pop("speaker")
+        notice = do(home, notice_id, Decision(kind, visitor.name, detail), purpose=f"to have it {kind}")
+        said = home.catalogue.text("The notice is {state}.", state=home.catalogue.text(notice.status.state))
+        return Outcome(said, _shown(home, notice))
+
+    return decide
+
+
+ACTS = {
+    act.name: act
+    for act in (
+        Act(
+            "open",
+            "notices show",
+            message("Open"),
+            message("Record that you read the notice: whoever reviews or approves it must have."),
+            (WHY_READ,),
+            _opened,
+        ),
+        Act(
+            "review",
+            "notices review",
+            message("Review"),
+            message("Record that you checked the notice against its records and that it is correct."),
+            (reason(),),
+            _deciding("reviewed"),
+        ),
+        Act(
+            "approve",
+            "notices approve",
+            message("Approve"),
+            message("Approve the notice; the reviewer may not approve it."),
+            (reason(),),
+            _deciding("approved"),
+        ),
+        Act(
+            "serve",
+            "notices serve",
+            message("Serve"),
+            message("Record that the notice was displayed, posted, or handed over in person."),
+            (
+                Field("manner", message("Manner of service"), "choice", MANNERS),
+                Field("served_at", message("Time of service, if it was earlier than now"), "time", is_required=False),
+                Field(
+                    "breach",
+                    message("If it must not be served and was: how that happened"),
+                    "words",
+                    is_required=False,
+                    is_logged_words=True,
+                ),
+            ),
+            _deciding("served"),
+        ),
+        Act(
+            "keep",
+            "notices keep",
+            message("Mark kept"),
+            message("Record that what the notice announced was done."),
+            (reason(),),
+            _deciding("kept"),
+        ),
+        Act(
+            "fail",
+            "notices fail",
+            message("Mark broken"),
+            message("Record that what the notice announced was not done."),
+            (reason(),),
+            _deciding("broken"),
+        ),
+        Act(
+            "represent",
+            "notices represent",
+            message("Record a representation"),
+            message("By the person or on behalf of the place; it reopens the notice."),
+            (SPEAKER, reason(message("What is said, in a sentence"))),
+            _deciding("represented"),
+        ),
+        Act(
+            "contest",
+            "notices contest",
+            message("Record a contest"),
+            message("Record that the notice is contested as wrong; it reopens the notice."),
+            (SPEAKER, reason(message("What is said, in a sentence"))),
+            _deciding("contested"),
+        ),
+        Act(
+            "withdraw",
+            "notices withdraw",
+            message("Withdraw"),
+            message("Withdraw the notice for good; it can never be served again."),
+            (reason(),),
+            _deciding("withdrawn"),
+        ),
+    )
+}
+# What may be done in a state, and is shown first; the rest stands below, and the rules refuse it in words.
+NEXT = {
+    "draft": ("open", "review"),
+    "reviewed": ("open", "approve"),
+    "approved": ("serve",),
+    "served": ("keep", "fail"),
+}
+
+
+@dataclass(frozen=True)
+class Notices:
+    """Notices on the board. Those to people are shown to whoever opens them, and each opening is logged."""
+
+    board: Board
+    path: str = "/notices"
+
+    @property
+    def acts(self) -> Mapping[str, Act]:
+        """The acts by name."""
+        return ACTS
+
+    def page(self, request: Request, key: str, after: After) -> Response:
+        """Return the page of a notice; without `shown`, one to a person is not read."""
+        home, why, shown, status = self.board.fresh_home(), "", after.shown, after.status
+        if shown is None:
+            try:
+                with self.board.visitors.lock:
+                    shown = self.of_a_place(home, key)
+            except NoticeRefusedError as error:
+                why, status = str(error), 404 if status == 200 else status
+        state = shown["state"] if shown else "draft"
+        acts = acts_for(self.board, request, ACTS)
+        first = [act for act in acts if act.name in (NEXT.get(state, ()) if shown else ("open",))]
+        others = [act for act in acts if act not in first] if shown else []
+        return self.board.page(
+            request,
+            "notice.html.jinja",
+            status=status,
+            after=after,
+            key=key,
+            notice=shown,
+            why=why,
+            first=first,
+            others=others,
+            path=self.path,
+        )
+
+    def of_a_place(self, home: Home, key: str) -> dict[str, Any] | None:
+        """Return a notice to a place; None for one that may be to a person, which nobody has asked to read."""
+        known: set[str] = set()
+        for kind in (kind for kind in KINDS.values() if not kind.is_to_person):
+            for table in (kind.table, kind.state_table):
+                known |= set(read_published(home.path, table)["notice_id"])
+        if key not in known:
+            return None
+        return _shown(home, open_notice(home, key, reader=None, purpose=None))
+
+
+def routes(board: Board) -> APIRouter:
+    """Return the routes of notices."""
+    notices = Notices(board)
+    router = APIRouter()
+
+    @router.get("/notices")
+    def all_of_them(request: Request, state: str = "") -> Response:
+        return _list(board, request, state, After())
+
+    @router.get("/notices/{key}")
+    def one(request: Request, key: str) -> Response:
+        return notices.page(request, key, After())
+
+    @router.get("/notices/{key}/print.pdf")
+    def printed(request: Request, key: str) -> Response:
+        home = board.fresh_home()
+        with board.visitors.lock:
+            if notices.of_a_place(home, key) is None:
+                return board.message(request, 404, "Not found", "There is no notice to a place of that id.")
+            notice = open_notice(home, key, reader=None, purpose=None)
+        page = notice_page(notice, is_rehearsal=home.is_rehearsal)
+        written_at = datetime.combine(notice.fields["written_on"], time(), tzinfo=UTC)
+        pdf = notice_pdf(page.body_html, title=page.title, language=notice.fields["language"], written_at=written_at)
+        return Response(
+            pdf,
+            media_type="application/pdf",
+            headers={"content-disposition": f'attachment; filename="{notice.notice_id}.pdf"'},
+        )
+
+    people = PeopleList(board)
+    router.include_router(act_routes(board, people))
+    router.include_router(act_routes(board, notices))
+    return router
+
+
+@dataclass(frozen=True)
+class PeopleList:
+    """The list of notices to people: read for a purpose, and logged."""
+
+    board: Board
+    path: str = "/person-notices"
+
+    @property
+    def acts(self) -> Mapping[str, Act]:
+        """The one act: to read the list."""
+        about = message("List the notices to people; the read is logged.")
+        return {
+            "read": Act(
+                "read", "notices list --people", message("List notices to people"), about, (WHY_READ,), _read_people
+            )
+        }
+
+    def page(self, request: Request, key: str, after: After) -> Response:
+        """Return the page of all notices, with those to people where they were just read."""
+        return _list(self.board, request, "", after)
+
+
+def _list(board: Board, request: Request, state: str, after: After) -> Response:
+    home = board.fresh_home()
+    kinds = [kind.name for kind in KINDS.values() if not kind.is_to_person]
+    with board.visitors.lock:
+        found = standing_notices(home, kinds)
+    rows = _rows(home, [notice for notice in found if state in ("", notice.status.state)], found)
+    states = sorted({notice.status.state for notice in found})
+    return board.page(
+        request,
+        "notices.html.jinja",
+        status=after.status,
+        notices=rows,
+        states=states,
+        state=state,
+        people=after.shown,
+        reading=acts_for(board, request, PeopleList(board).acts),
+        after=after,
+    )
+
+
+def _read_people(home: Home, _: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
+    kinds = [kind.name for kind in KINDS.values() if kind.is_to_person]
+    found = standing_notices(home, kinds, reader=visitor.name, purpose=values["purpose"] or visitor.purpose)
+    return Outcome("", {"rows": _rows(home, found, found), "notes": home.notes})  # type: ignore[attr-defined]
+
+
+def _rows(home: Home, notices: list[Notice], known: list[Notice]) -> list[dict[str, Any]]:
+    today = home.today()
+    return [
+        {
+            "notice_id": notice.notice_id,
+            "state": notice.status.state,
+            "subject": notice.fields.get("area_name") or notice.subject,
+            "serve_by": notice.fields["serve_by"],
+            "first_day": notice.fields.get("starts_on"),
+            "last_day": notice.last_day,
+            "reviewed_by": notice.status.reviewed_by,
+            "approved_by": notice.status.approved_by,
+            "language": notice.fields["language"],
+            "superseded_by": superseded_by(notice, known, today),
+        }
+        for notice in notices
+    ]
+
+
+def _shown(home: Home, notice: Notice) -> dict[str, Any]:
+    """Return what the page of a notice shows."""
+    page = notice_page(notice, is_rehearsal=home.is_rehearsal)
+    return {
+        "title": page.title,
+        "blocks": outline(page.body_html),
+        "state": notice.status.state,
+        "is_to_person": notice.kind.is_to_person,
+        "language": notice.fields["language"],
+        "serve_by": notice.fields["serve_by"],
+        "last_day": notice.last_day,
+        "evidence_ids": list(notice.fields["evidence_ids"]),
+        "events": [
+            {
+                "kind": event.kind,
+                "actor": event.actor,
+                "at": event.at,
+                "served_at": event.detail.get("served_at"),
+                "why": event.detail.get("breach") or event.detail.get("reason") or "",
+            }
+            for event in notice.events
+        ],
+    }

@@ -1,0 +1,133 @@
+"""The defence of every request: hosts, sizes, slow bodies, rates, forged forms, and the headers of every answer."""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from threading import Lock
+
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BYTES = 8 * 2**20  # of a body: a report that is signed; a form has a few hundred
+MOST_URL_BYTES = 4096
+BODY_S = 10.0  # for a whole body to come in
+ATTEMPTS, PER_S = 20, 60.0  # sign-ins and unknown sessions of one address
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "worker-src blob:; child-src blob:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",  # with none, a browser would say that a form comes from nowhere
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Guard:
+    """Answers itself what no route should see; adds the headers, and `no-store` where a route says nothing else."""
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], *, is_tls: bool) -> None:
+        self._app, self._hosts = app, frozenset(hosts)
+        more = {"strict-transport-security": "max-age=31536000"} if is_tls else {}
+        self._headers = [(name.encode(), value.encode()) for name, value in {**HEADERS, **more}.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its whole body, or refuse it."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                kept = [pair for pair in message["headers"] if pair[0] != b"server"]
+                is_said = any(name == b"cache-control" for name, _ in kept)
+                stored = [] if is_said else [(b"cache-control", b"no-store")]
+                message = {**message, "headers": [*kept, *self._headers, *stored]}
+            await send(message)
+
+        refused, body = await self._refused(scope, receive)
+        if refused:
+            await refused(scope, receive, sending)
+            return
+        messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def replay() -> Message:
+            return next(messages, None) or await receive()
+
+        await self._app(scope, replay, sending)
+
+    async def _refused(self, scope: Scope, receive: Receive) -> tuple[PlainTextResponse | None, bytes]:
+        """Return what a request is refused with, else None and its body."""
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0].strip("[]").lower()
+        if host not in self._hosts:
+            return PlainTextResponse("This board does not answer to that host name.", 400), b""
+        if len(scope.get("raw_path", b"")) + len(scope["query_string"]) > MOST_URL_BYTES:
+            return PlainTextResponse("The address is too long.", 414), b""
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MOST_BYTES:
+            return PlainTextResponse(f"The form is too large: {MOST_BYTES:,} bytes at most.", 413), b""
+        try:
+            body = await asyncio.wait_for(_whole(receive), BODY_S)
+        except TimeoutError:
+            return PlainTextResponse("The form came too slowly.", 408), b""
+        if body is None:
+            return PlainTextResponse(f"The form is too large: {MOST_BYTES:,} bytes at most.", 413), b""
+        return None, body
+
+
+async def _whole(receive: Receive) -> bytes | None:
+    """Return the body; None where it is too large."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MOST_BYTES:
+            return None
+        if not message.get("more_body"):
+            return body
+
+
+class Attempts:
+    """Counts attempts by address; too many within a minute are refused before anything is looked up."""
+
+    def __init__(self) -> None:
+        self._lock, self._seen = Lock(), defaultdict[str, deque[float]](deque)
+
+    def is_too_many(self, address: str) -> bool:
+        """Count an attempt, and return whether it is one too many."""
+        now = time.monotonic()
+        with self._lock:
+            if len(self._seen) > 10_000:
+                self._seen.clear()
+            seen = self._seen[address]
+            while seen and seen[0] < now - PER_S:
+                seen.popleft()
+            if len(seen) >= ATTEMPTS:
+                return True
+            seen.append(now)
+            return False
+
+
+class Forms:
+    """Tokens of forms: each is of one session and one act, and none outlives the process."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+
+    def token(self, secret: str, path: str) -> str:
+        """Return the token of a form of whoever holds `secret` that is sent to `path`."""
+        return hmac.new(self._key, f"{secret}\n{path}".encode(), hashlib.sha256).hexdigest()
+
+    def is_genuine(self, given: object, secret: str, path: str) -> bool:
+        """Return whether a token is that of the form."""
+        return isinstance(given, str) and hmac.compare_digest(given.encode(), self.token(secret, path).encode())
