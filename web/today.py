@@ -1,13 +1,16 @@
 """Today: the ranking beside the map, what one row means, and two runs compared."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import pandas as pd
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 
 from models.changes import FIGURES, place_changes
 from models.places.axes import AXES
@@ -17,15 +20,20 @@ from pipeline.errors import PublicationError
 from pipeline.pages.base import page_rows
 from pipeline.pages.svg_plots import Interval, rank_plot
 from pipeline.privacy.pii_guard import refuse_people_in_text
+from pipeline.publication.duckdb_file import version_of
 from pipeline.publication.history import read_history
 from pipeline.publication.publish import runs
 from pipeline.wording.area_names import area_label
 from web.board import Board
 from web.day import Day, Days
+from web.visitors import Visitor
 
 MOST_ROWS = 60  # squares and visits in a table; the search finds the others
 TABLE_OF = {"area": "area_ranking", "cell": "cell_forecast", "hotspot": "hotspot", "market": "market"}
 NAMED = ("area_name", "place", "area_id", "cell_id", "market_id", "hotspot_id")  # searched for words
+LIVE_FILE = "live.parquet"  # which `harmspot stream` replaces
+LOOKS_S = 2.0  # between two looks at it
+UNBUFFERED = {"x-accel-buffering": "no"}  # a proxy passes each event on at once
 HAS_HISTORY = ("area", "hotspot", "market")
 
 
@@ -81,6 +89,16 @@ def routes(board: Board, days: Days) -> APIRouter:
         part = day.made(("detail", question.area_set, question.opened), lambda: _detail(board, day, question))
         return Response(str(part or ""), 200 if part else 404, media_type="text/html")
 
+    @router.get("/live")
+    async def live(request: Request) -> Response:
+        visitor = board.visitor_of(request)
+        assert visitor is not None  # the door lets nobody else in
+        return StreamingResponse(
+            live_parts(board, days, visitor, request.is_disconnected),
+            headers=UNBUFFERED,
+            media_type="text/event-stream",
+        )
+
     @router.get("/map/{run_id}/{version}/{layer}.json")
     def layer(run_id: str, version: str, layer: str) -> Response:
         day = days.get(run_id)
@@ -99,6 +117,42 @@ def routes(board: Board, days: Days) -> APIRouter:
         return board.page(request, "compare.html.jinja", kept=_kept(after), before=before, after=after, main=main)
 
     return router
+
+
+async def live_parts(
+    board: Board, days: Days, visitor: Visitor, is_gone: Callable[[], Awaitable[bool]], pause_s: float = LOOKS_S
+) -> AsyncIterator[str]:
+    """Yield the live figures as server-sent events whenever they change, until the reader is gone or signed out."""
+    seen: tuple[int, ...] | None = None
+    while not await is_gone():
+        who = await run_in_threadpool(board.visitors.visitor, visitor.secret)
+        if who is None:
+            return
+        path = board.home.path / LIVE_FILE
+        version = version_of(path) if path.exists() else ()
+        if version != seen:
+            seen = version
+            part = await run_in_threadpool(_live, board, days)
+            yield f"data: {json.dumps(str(part))}\n\n"
+        else:
+            yield ": nothing new\n\n"
+        await asyncio.sleep(pause_s)
+
+
+def _live(board: Board, days: Days) -> Markup:
+    """Return the areas with incidents since the latest run, with their provisional rank; empty if nothing is live."""
+    path = board.home.path / LIVE_FILE
+    try:
+        found = pd.read_parquet(path)
+        day = days.get()
+    except (OSError, PublicationError):
+        return Markup("")
+    rows = found[(found["place_kind"] == "area") & (found["run_id"] == day.run_id)]
+    ranks = day.tables["area_ranking"].set_index("area_id")["rank"]
+    rows = rows.assign(rank_of_run=rows["place_id"].map(ranks))
+    rows = rows[(rows["new_incidents"] > 0) | (rows["rank"] != rows["rank_of_run"])].sort_values(["rank", "place_id"])
+    at = None if found.empty else found["updated_at"].max().to_pydatetime()
+    return board.render("live.html.jinja", rows=page_rows(rows), at=at, names=_names(day))
 
 
 def _kept(day: Day) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Pages: what they show of a run, what hostile parameters come to, and that nothing of a page is inline."""
 
+import asyncio
 import gzip
 import json
 import re
@@ -10,14 +11,17 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import quote
 
+import pandas as pd
 import pytest
 
 from flows.home.home import Home
 from pipeline.privacy.pii_guard import PSEUDONYM
 from pipeline.publication.publish import PUBLISHED, read_published, runs
-from tests.town import TownRun
+from tests.town import CLOCK, TownRun
 from tests.web.conftest import BELL, Browser, browser_of
+from web.board import Board
 from web.day import Days
+from web.today import live_parts
 
 GETS = ["/", "/compare", "/notices", "/operations", "/lists", "/audits", "/record", "/effects/person_tier", "/nothing"]
 HOSTILE = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'; DROP TABLE run; --", "../../key",
@@ -163,3 +167,38 @@ def test_a_run_that_has_expired_says_so(copy_of_run: Callable[[str], Home]) -> N
     browser = browser_of(home)
     browser.sign_in(BELL)
     assert "This run has expired" in browser.get("/").text
+
+
+def test_live_figures_are_pushed_as_they_change_until_the_reader_leaves(
+    copy_of_run: Callable[[str], Home],
+) -> None:
+    home = copy_of_run("home")
+    board = Board(home)
+    token = board.visitors.sign_in(board.fresh_home(), BELL, "", "look at the day")
+    visitor = board.visitors.visitor(token)
+    assert visitor
+    run_id = str(runs(home.path)["run_id"].iloc[-1])
+    ranking = read_published(home.path, "area_ranking").sort_values("rank")
+    figures = pd.DataFrame({
+        "place_kind": "area", "place_id": ranking["area_id"], "rank": ranking["rank"], "run_id": run_id,
+        "new_incidents": [3, *[0] * (len(ranking) - 1)], "updated_at": pd.Timestamp(CLOCK), "is_provisional": True,
+    })  # fmt: skip
+
+    async def stay() -> bool:
+        return False
+
+    async def told() -> list[str]:
+        parts, found = live_parts(board, Days(home), visitor, stay, pause_s=0.0), []
+        for step in range(4):
+            found.append(await anext(parts))
+            if step == 1:
+                figures.to_parquet(home.path / "live.parquet")
+        board.visitors.sign_out(home, token)
+        with pytest.raises(StopAsyncIteration):
+            await anext(parts)
+        return found
+
+    nothing, same, changed, after = asyncio.run(told())
+    assert nothing == 'data: ""\n\n' and same == after == ": nothing new\n\n"
+    assert "provisional" in changed and str(ranking["area_name"].iloc[0]) in changed
+    assert str(ranking["area_name"].iloc[1]) not in changed

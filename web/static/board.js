@@ -45,6 +45,19 @@
     if (opened) show(opened, { push: false, focus: false });
     else location.reload();
   });
+  // Live figures are pushed while the page is looked at: hidden pages would take the few connections of a browser.
+  const live = document.getElementById("live");
+  let source = null;
+  const listen = () => {
+    if (source) source.close();
+    source = document.hidden ? null : new EventSource("/live");
+    if (source) source.onmessage = (event) => {
+      const part = JSON.parse(event.data);
+      live.hidden = !part.trim();
+      live.replaceChildren(...new DOMParser().parseFromString(part, "text/html").body.childNodes);
+    };
+  };
+  if (live) { document.addEventListener("visibilitychange", listen); listen(); }
   const first = detail.querySelector("[data-opened]");
   if (first) mark(first.dataset.opened);
 })();
