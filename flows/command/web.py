@@ -56,5 +56,6 @@ def command(
     home.progress(f"the board of {home.path}: {address} (Ctrl-C ends it)")
     uvicorn.run(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False, date_header=True,
-        h11_max_incomplete_event_size=16_384, limit_concurrency=500, ssl_certfile=tls_cert, ssl_keyfile=tls_key,
+        h11_max_incomplete_event_size=16_384,
+        timeout_graceful_shutdown=3, limit_concurrency=500, ssl_certfile=tls_cert, ssl_keyfile=tls_key,
     )  # fmt: skip

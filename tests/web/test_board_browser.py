@@ -37,7 +37,11 @@ def served(
     home = new_home(Path(shutil.copytree(shared / "run", tmp_path_factory.mktemp("board") / "home")))
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(home), log_level="error", access_log=False, lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(home), log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        )
+    )
     thread = Thread(target=lambda: asyncio.run(server.serve([listening])))
     thread.start()
     yield f"http://localhost:{listening.getsockname()[1]}", home
