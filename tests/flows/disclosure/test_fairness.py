@@ -17,7 +17,7 @@ from flows.disclosure.fairness import GivenFiles, write_fairness_page
 from flows.disclosure.group_files import MOST_GROUPS, read_groups
 from flows.evaluation.people_validation import forecasts_of_records
 from flows.home.home import Home
-from flows.home.store_access import open_home_snapshot
+from flows.home.store_access import open_home_snapshot, open_home_store
 from flows.human_log.audit_events import audit_report
 from flows.human_log.ledger import read_ledger
 from pipeline.errors import PersonMentionedError, PurposeError, SettingsError
@@ -36,17 +36,19 @@ def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pyt
 
 
 @pytest.fixture(scope="module")
-def groups(town_run: TownRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three groupings of the town's people.
+def groups(home: Home, town_run: TownRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three groupings of everybody in the town's store.
 
     `quarter` is drawn apart from all that they did, and not known of one in ten; of `side` most who sell are in one
     group, though half of everybody is; in `tongue` few are in one group.
     """
-    people, random = town_run.people(), np.random.default_rng(3)
-    is_seller = people["person_id"].isin(town_run.restricted("dealer_ranking")["person_id"])
+    with open_home_store(home) as store:
+        people = pd.Series(store.pseudonyms())
+    random = np.random.default_rng(3)
+    is_seller = people.isin(town_run.restricted("dealer_ranking")["person_id"])
     table = pd.DataFrame(
         {
-            "person_id": town_run.truth("people")["person_id"],
+            "person_id": people,
             "quarter": random.choice(["east", "west", ""], len(people), p=[0.5, 0.4, 0.1]),
             "side": np.where(random.random(len(people)) < np.where(is_seller, 0.9, 0.5), "left", "right"),
             "tongue": random.choice(["first", "second", "third"], len(people), p=[0.7, 0.295, 0.005]),
