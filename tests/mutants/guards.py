@@ -749,7 +749,7 @@ GUARDS = (
         "flows/command/test_who_may.py::test_no_clock_begins_or_ends_a_session",
     ),
     Guard(
-        "flows/command/who_may",
+        "flows/users/admission",
         "a role goes as far as the table says",
         "if not may(session.role, verbs):",
         "if False:",
@@ -770,7 +770,7 @@ GUARDS = (
         "flows/users/test_login.py::test_a_login_undoes_no_change_that_is_made_meanwhile",
     ),
     Guard(
-        "flows/command/who_may",
+        "flows/users/admission",
         "a token is no person",
         "if session.how == TOKEN and (decided := need_a_person(verbs)):",
         "if False and (decided := need_a_person(verbs)):",
