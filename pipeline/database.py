@@ -186,6 +186,16 @@ def unordered(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("RESET preserve_insertion_order")
 
 
+def copy_database(connection: duckdb.DuckDBPyConnection, alias: str, path: Path, encryption_key: str | None) -> None:
+    """Write what an attached database holds to a new file, compact: without what was deleted."""
+    attach(connection, path, encryption_key, alias="fresh")
+    try:
+        connection.execute(f"COPY FROM DATABASE {name_sql(alias)} TO fresh")
+        connection.execute("CHECKPOINT fresh")
+    finally:
+        connection.execute("DETACH fresh")
+
+
 def explain_duckdb_error(error: duckdb.Error) -> StoreError | None:
     """Return a StoreError with the remedy for a full disk or a damaged file; None for any other error."""
     found = re.search(r'file "([^"]+)"', str(error))

@@ -35,14 +35,14 @@ class TableFile:
     path: Path
     what: str
     error: type[Exception] = SettingsError
+    is_of_people: bool = False  # errors then quote nothing of the file: a value may be somebody's id
 
     def refuse(self, values: pd.Series, is_wrong: pd.Series, expected: str) -> None:
         """Raise the error with row, column and value of the first wrong cell, if there is one."""
         if is_wrong.any():
             row: Any = is_wrong.idxmax()
-            raise self.error(
-                f"{self.what} {self.path}, row {row}, column {values.name}: {values[row]!r}: expected {expected}"
-            )
+            found = "" if self.is_of_people else f"{values[row]!r}: "
+            raise self.error(f"{self.what} {self.path}, row {row}, column {values.name}: {found}expected {expected}")
 
     def refuse_repeats(self, table: pd.DataFrame, key: Sequence[str]) -> None:
         """Raise the error with row and column of the first row whose key is that of an earlier one."""
@@ -75,8 +75,8 @@ class TableFile:
             raise self.error(f"{self.what} {self.path} is not UTF-8; save it as CSV UTF-8")
         for name, column in columns.items():
             if name not in table and not column.is_optional:
-                near = did_you_mean(name, table.columns, listing="it has")
-                raise self.error(f"{self.what} {self.path}: no column {name!r} in its first row; {near}")
+                near = "" if self.is_of_people else f"; {did_you_mean(name, table.columns, listing='it has')}"
+                raise self.error(f"{self.what} {self.path}: no column {name!r} in its first row{near}")
         if table.empty:
             raise self.error(f"{self.what} {self.path}: no rows below the header; write at least one")
         typed = table.assign(
@@ -126,7 +126,8 @@ class TableFile:
         while names and not names[-1]:
             names.pop()
         if repeated := [name for name in names if names.count(name) > 1]:
-            raise self.error(f"{self.what} {self.path}: column {repeated[0]!r} occurs twice; keep one")
+            named = "a column" if self.is_of_people else f"column {repeated[0]!r}"
+            raise self.error(f"{self.what} {self.path}: {named} occurs twice; keep one")
         for number, row in rows[1:]:
             if any(row[len(names) :]):
                 raise self.error(

@@ -28,7 +28,7 @@ SHARED = {
         "pipeline.complete_file",
     ),
     *("pipeline.typed_sections", "pipeline.complete_folder", "pipeline.terminal_text"),
-    *("pipeline.near_words", "pipeline.reference_table"),
+    *("pipeline.near_words", "pipeline.reference_table", "pipeline.given_yaml"),
 }
 PIPELINE = {
     "pipeline.errors": set(),
@@ -39,6 +39,7 @@ PIPELINE = {
     "pipeline.clock": {"pipeline.errors", "pipeline.local_time"},
     "pipeline.terminal_text": set(),
     "pipeline.near_words": set(),
+    "pipeline.given_yaml": set(),
     "pipeline.reference_table": {"pipeline.errors", "pipeline.near_words"},
     "pipeline.typed_sections": {"pipeline.errors", "pipeline.near_words"},
     "pipeline.database": {"pipeline.errors"},
@@ -50,6 +51,8 @@ PIPELINE = {
     "pipeline.wording": SHARED,
     "pipeline.briefing": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording"},
     "pipeline.pages": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording", "pipeline.briefing"},
+    "pipeline.pages.outcomes": SHARED
+    | {"pipeline.pages", "pipeline.privacy", "pipeline.publication", "pipeline.wording"},
     "pipeline.sources": SHARED | {"pipeline.events", "pipeline.messages"},
     "pipeline.files": SHARED,
     "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},
@@ -365,12 +368,73 @@ def test_nothing_names_a_registry_or_a_machine() -> None:
     assert not named
 
 
+# What was done and what came of it, and who belongs to which group: only these import it, and no score, list or plan.
+OF_OUTCOMES = (
+    *("models.outcomes.", "models.effects.", "flows.measures.", "flows.disclosure.", "flows.inputs.harm_book."),
+)
+SEES_OUTCOMES = (
+    *OF_OUTCOMES,
+    *("flows.command.", "flows.outputs.", "flows.evaluation.", "flows.simulation.", "flows.health."),
+    "flows.decisions.audits.",  # a named person grades cells of the harm matrix
+    "flows.home.settings.",  # its settings
+)
+PUBLISHES_OUTCOMES = {("flows.run.prioritise", "flows.measures.measured.measure_outcomes")}
+# What a force configures of them, and the names of their cells: no figure.
+NO_OUTCOME = {
+    *(("flows.home.settings", f"models.outcomes.unit_costs.{name}") for name in ("UnitCost", "unit_cost_of")),
+    *(("flows.inputs.harm_book", f"models.outcomes.harm_book.{name}") for name in ("MATRICES", "HarmBook")),
+    ("flows.decisions.audits", "models.outcomes.harm_book.MATRICES"),
+}
+READS_GROUPS = {"flows.disclosure.group_files": {"flows.disclosure.fairness"}}
+
+
+def seen_outcomes(module: str, path: Path) -> set[tuple[str, str]]:
+    """The modules of OF_OUTCOMES that a module imports, other than one that may."""
+    if f"{module}.".startswith(SEES_OUTCOMES):
+        return set()
+    return (
+        {(module, name) for name in imported_names(path) if f"{name}.".startswith(OF_OUTCOMES)}
+        - PUBLISHES_OUTCOMES
+        - NO_OUTCOME
+    )
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    """Yield what a file imports, each name with its module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_no_score_list_or_plan_sees_an_outcome_or_a_group() -> None:
+    assert not {found for module, path in MODULES.items() for found in seen_outcomes(module, path)}
+    for reader, users in READS_GROUPS.items():
+        assert {module for module, path in MODULES.items() if reader in set(imported(path))} == users
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("models.people_scores.scoring", "from models.outcomes.fairness import compare\n"),
+        ("flows.run.plans", "def late():\n    import flows.measures.measured\n"),
+        ("flows.run.prioritise", "from models.outcomes import fairness\n"),
+        ("flows.decisions.lists", "from flows.disclosure.group_files import read_groups\n"),
+    ],
+)
+def test_one_import_of_an_outcome_is_found(tmp_path: Path, module: str, line: str) -> None:
+    breach = tmp_path / "breach.py"
+    breach.write_text(MODULES[module].read_text(encoding="utf-8") + line, encoding="utf-8")
+    assert seen_outcomes(module, breach)
+
+
 # What reads people, or their ids, and where: whatever shows or uses the rows has asked `listed_now.why_off` of them
 # (`list_rows.ask_list`, `notice_decisions.standing_notices`), and only these read them without it.
 READS_OF_PEOPLE = {
-    *("read_people", "read_restricted", "read_for_rules", "published_list", "people_of_run"),
+    *("read_people", "read_restricted", "read_for_rules", "published_list", "people_of_run", "people_at"),
     *("resolve_pseudonym", "resolve_pseudonyms", "all_notices", "find_notice", "open_snapshot", "open_home_snapshot"),
-    "rows_of_person",
+    *("rows_of_person", "own_ids"),
 }
 UNASKED = {
     # The one read, and what is built on it.
@@ -378,6 +442,7 @@ UNASKED = {
     "flows.home.store_access.open_home_snapshot": "opens the snapshot itself",
     "flows.human_log.list_rows.published_list": "rows as published, of ask_list and of those named below",
     "flows.human_log.list_rows.ask_list": "asks",
+    "flows.human_log.list_rows.own_ids": "ids, of the two named below",
     "flows.human_log.list_rows.resolve_people": "ids of rows that were asked about",
     "flows.human_log.listed_now._published": "the question's own reads: chances and terms",
     "flows.decisions.notice_decisions._drafts": "drafts, of find_notice and all_notices",
@@ -388,6 +453,7 @@ UNASKED = {
     "flows.decisions.list_exports.export_list": "ids of rows that were asked about",
     "flows.decisions.list_exports._usable_rows": "ends of the tiers of rows that were asked about",
     "flows.outputs.explain._decision": "of a person on no list, whom no gate and no hold keeps off now",
+    "flows.disclosure.fairness._people": "counts by group of ten and more; nobody is shown",
     "flows.disclosure.subject.subject_access": "all that was held and published of one person, for that person",
     # Acts that only protect.
     "flows.decisions.lists._rows": "to revoke a list, or to take somebody off",
@@ -406,6 +472,7 @@ UNASKED = {
     "flows.inputs.previous_run.read_previous": "a run reads its predecessor",
     "flows.run.prioritise.prioritise": "a run",
     "flows.run.prioritise.people_of_run": "a run, recomputed",
+    "flows.run.prioritise.people_at": "a run, recomputed",
     "pipeline.publication.publish.list_valid_to": "a date",
     # Of places.
     "flows.outputs.explain_places.open_run": "incidents and cells",

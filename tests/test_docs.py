@@ -43,6 +43,7 @@ EXPORTS = {
     "places.csv": "no,street,lon,lat\n12,Elm Street,-73.99,40.73\n",
     "warrants_offences.csv": "offence,offence_code\nRobbery,robbery\n",
     "suspects.csv": "Case No,Person ID,Role\n7,P-1,SUS\n7,P-2,BYSTANDER\n",
+    "merged.csv": "Kept ID,Merged ID,State\nP-1,P-7,Merged\n",
     "persons.csv": "Person ID,DOB,Date of Death,Changed\nP-1,02/03/1990,,2025-01-01 10:00\nP-2,13/13/1990,,\n",
     "warrants.csv": "Warrant,Person ID,Issued,Charge\nW-1,P-1,07/01/2025,Robbery\n",
     "custody.csv": "Person ID,Booked,Released,Facility\nP-1,2025-07-02 10:00,,Jail\n",

@@ -33,6 +33,7 @@ from geo.layers import write_layers
 from pipeline.briefing.embedded import packed_tables, question_json
 from pipeline.briefing.shift_sheet_pdf import shift_sheet_pdf
 from pipeline.errors import PublicationError
+from pipeline.pages.audit import render_fairness
 from pipeline.pages.notice import render_notice
 from pipeline.pages.notice_pdf import notice_pdf
 from pipeline.pages.svg_plots import Interval, interval_plot, line_plot
@@ -42,6 +43,7 @@ from pipeline.wording.catalogue import read_catalogue
 from tests.geo.layers import invented
 from tests.pipeline.briefing.test_shift_sheet import SHEET, ZONE
 from tests.pipeline.pages import test_report as report
+from tests.pipeline.pages.test_fairness_page import page_of
 from tests.pipeline.pages.test_notice import AREA, PERSON
 
 MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -203,6 +205,13 @@ def test_a_notice_has_the_same_elements_and_a_pdf_with_the_text_or_none(text: st
             assert "U+" in str(error)  # the typeface lacks a character
         else:
             assert not re.search(rb"/JavaScript|/JS\b|/Launch|/URI|/OpenAction\s*<<|/AA\b|/EmbeddedFile", content)
+
+
+@EACH
+def test_the_fairness_page_has_the_same_elements_whatever_groups_are_called(text: str) -> None:
+    html = render_fairness(page_of(text, text))
+    assert Structure(html).tags == Structure(render_fairness(page_of("north", "quarter"))).tags
+    assert not STEERS.search(html.replace("\r", ""))
 
 
 @EACH

@@ -16,7 +16,7 @@ from flows.decisions.place_actions import (
     text_problem,
 )
 from flows.home.home import Home
-from models.governance.action_kinds import RECORDED
+from models.governance.actors import RECORDED
 from pipeline.errors import SourceError
 from pipeline.pages.base import page_rows
 from pipeline.publication.publish import read_published

@@ -20,6 +20,8 @@ VERBS = {
     "users": "Add users, give them roles and tokens, disable them.",
     "login": "Begin a session.",
     "logout": "End a session.",
+    "backup": "Copy a home to a new folder, without its key; streams go on.",
+    "restore": "Make a home from a backup and its key.",
     "upgrade": "Migrate a home created by an earlier version to this version.",
     "new-city": "Look at a file, write how it is read, load it and rank.",
     "load": "Load a file of events, or another system's file through a mapping.",

@@ -1,13 +1,14 @@
 """`harmspot audit`: periodic audit reports, the access log, checks of exported lists, erasure of people."""
 
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, NearGroup, by_option, json_option, pass_home, reading_options
+from flows.command.options import FILE, PATH, Day, NearGroup, by_option, json_option, pass_home, reading_options
 from flows.command.printing import print_frame, print_json
 from models.governance.audits import REPORTS
 from pipeline.terminal_text import inert
@@ -15,7 +16,7 @@ from pipeline.terminal_text import inert
 if TYPE_CHECKING:
     from flows.home.home import Home
 
-DRAFTED = ("feedback", "displacement")  # keys of flows.outputs.audit_page.INTROS, too slow to import for --help
+DRAFTED = ("feedback", "displacement", "fairness")  # the first two are keys of flows.outputs.audit_page.INTROS
 
 
 @click.group("audit", cls=NearGroup)
@@ -63,21 +64,70 @@ def record(home: "Home", about: str, report: Path, found: str, by: str, made_on:
 @click.argument("about", metavar="KIND", type=click.Choice(DRAFTED))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Page to write.")
 @click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+@click.option("--groups", type=FILE, help="Fairness: CSV of person_id and a column for each grouping of people.")
+@click.option("--census", type=FILE, help="Fairness: CSV of area_id, group, share (default: force.equity_shares).")
+@click.option("--records", type=PATH, help="Fairness: records of other people, as of `evaluate people`.")
+@click.option("--mapping", type=PATH, help="Mapping of the records; see configs/records.")
+@reading_options
 @pass_home
-def draft(home: "Home", about: str, out: Path, run_id: str | None) -> None:
-    """Write a run's results on displacement or feedback as a page, for a person to read, complete and sign.
+def draft(
+    home: "Home",
+    about: str,
+    out: Path,
+    run_id: str | None,
+    groups: Path | None,
+    census: Path | None,
+    records: Path | None,
+    mapping: Path | None,
+    purpose: str | None,
+    reader: str | None,
+) -> None:
+    """Write a run's results on displacement, feedback or fairness as a page, for a person to read, complete and sign.
+
+    Fairness joins the file of groups to the people of the run for this page alone: nothing of it is stored, nothing
+    else reads it, and the read is logged. Figures about fewer than ten people are withheld.
 
     \b
-    Example:
+    Examples:
       harmspot --home town audit draft displacement --out displacement.html
+      harmspot --home town audit draft fairness --groups groups.csv --census equity.csv --out fairness.html \\
+          --purpose "monthly fairness audit" --reader "Auditor, J. Sol"
     """
-    from flows.outputs.audit_page import write_audit_page
+    given = {"--groups": groups, "--census": census, "--records": records, "--mapping": mapping}
+    if about != "fairness" and (strange := [name for name, value in given.items() if value is not None]):
+        raise click.UsageError(f"{strange[0]} is for `audit draft fairness`; leave it out")
+    if (records is None) != (mapping is None):
+        raise click.UsageError("--records and --mapping go together; give both, or none")
+    if about == "fairness":
+        made_on = _write_fairness(home, run_id, given, out, reader=reader, purpose=purpose)
+    else:
+        from flows.outputs.audit_page import write_audit_page
 
-    made_on = write_audit_page(home, about, run_id, out)
+        made_on = write_audit_page(home, about, run_id, out)
     click.echo(
         f"wrote {out}, dated {made_on}; after reading it: "
         f"harmspot audit record {about} --report {out} --found TEXT --by NAME"
     )
+
+
+def _write_fairness(
+    home: "Home",
+    run_id: str | None,
+    given: "dict[str, Path | None]",
+    out: Path,
+    *,
+    reader: str | None,
+    purpose: str | None,
+) -> date:
+    from flows.disclosure.fairness import GivenFiles, write_fairness_page
+
+    files = GivenFiles(given["--groups"], given["--census"])
+    if given["--records"] and given["--mapping"]:
+        from flows.evaluation.people_validation import forecasts_of_records
+
+        about, forecasts = forecasts_of_records(given["--records"], given["--mapping"], seed=home.settings.seed)
+        files = replace(files, records=forecasts, about_records=about)
+    return write_fairness_page(home, run_id, files, out, reader=reader, purpose=purpose)
 
 
 @command.command("status")
@@ -263,7 +313,8 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
             raise click.UsageError("an erasure cannot be undone, and nobody can be asked here; add --yes to go on")
         found = preview_erasure(home, person, reader=reader, purpose=purpose)
         click.echo(
-            f"Under the id {'one person is' if found.is_known else 'nobody is'} stored. Erasing deletes identity and "
+            f"Under the id {'one person is' if found.is_known else 'nobody is'} stored{_ids(found.id_count)}. "
+            "Erasing deletes identity and "
             f"published rows, revokes {found.list_count} lists in use and deletes {found.copy_count} copies of the "
             "store. It cannot be undone."
         )
@@ -278,6 +329,7 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
         )
         sys.exit(1)
     outcome = "the person was erased before" if done.was_erased else "one person erased"
+    outcome += _ids(done.id_count)
     click.echo(
         f"{outcome}: {done.revoked_lists} active lists revoked, "
         f"{done.emptied_letters} dead letters emptied; later runs exclude the person, whatever their clocks"
@@ -285,6 +337,11 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
     click.echo("Not reached, and left to you:")
     for place in OUT_OF_REACH:
         click.echo(f"  {place}")
+
+
+def _ids(count: int) -> str:
+    """Return how many ids a person has, if there are several."""
+    return f" under {count} joined ids" if count > 1 else ""
 
 
 def is_terminal() -> bool:

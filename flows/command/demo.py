@@ -55,12 +55,13 @@ def run_demo(chosen: "Home", folder: Path, seed: int, as_of: date | None, wait_f
     from flows.human_log.ledger import read_ledger
     from flows.ingest.ingest import load_file
     from flows.simulation.town import write_town
+    from models.simulate import SideEffects
 
     now, progress = chosen.now(), chosen.progress
     as_of = as_of or now.date()
     home = _home_in(folder, as_of, now, progress)
     progress(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
-    town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of)
+    town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of, side_effects=SideEffects())
     home.ensure()
     progress(f"loading {town.event_count:,} records")
     counts = load_file(home, town.events, None)

@@ -1,4 +1,4 @@
-"""`harmspot evaluate`: score forecasts, area rankings and person rates against outcomes; test for near repeats."""
+"""`harmspot evaluate`: score forecasts, area rankings, person rates and operations against outcomes; near repeats."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flows.command.evaluate_outcomes import grade, outcomes
 from flows.command.options import (
     ABOVE_ZERO,
     COUNT,
@@ -18,6 +19,7 @@ from flows.command.options import (
     page_option,
     pass_any_home,
     pass_home,
+    run_option,
 )
 from flows.command.printing import print_frame, print_json
 from pipeline.terminal_text import inert
@@ -29,15 +31,17 @@ if TYPE_CHECKING:
 
 @click.group("evaluate", cls=NearGroup)
 def command() -> None:
-    """Score forecasts, area rankings and person rates against outcomes, and test for near repeats.
+    """Score forecasts, rankings, rates and operations against outcomes; show and grade what policing brought.
 
     \b
     Examples:
       harmspot --home city evaluate forecast --origins 12 --out record.html
       harmspot --home city evaluate areas --origins 12 --out areas.html
       harmspot --home city evaluate near-repeat
+      harmspot --home town evaluate operation market_12_9 --out operation.html
       harmspot evaluate nij --events portland.parquet --boundary districts.geojson --month 2017-02
       harmspot evaluate people --records people.parquet --mapping configs/records/broward.yaml --out people.html
+      harmspot --home city evaluate outcomes --out outcomes.html
     """
 
 
@@ -172,6 +176,44 @@ def areas(
         from pipeline.pages.area_evaluation import render_area_evaluation
 
         page = render_area_evaluation(found.title(), found.verdicts(), found.tables(), home.catalogue)
+        out.write_text(page, encoding="utf-8")
+        home.progress(f"wrote {out}")
+
+
+@command.command("operation")
+@click.argument("market", required=False)
+@run_option
+@page_option
+@json_option
+@pass_home
+def operation(home: "Home", market: str | None, run_id: str | None, out: Path | None, as_json: bool) -> None:
+    """Say whether the latest operation at a MARKET or area helped, by three methods; without MARKET, of every one.
+
+    The figures are those of a run (table operation_effect). Intervals are 80% and come from places like it where
+    nothing was done. Record what you conclude with `plan evaluate`.
+
+    \b
+    Examples:
+      harmspot --home town evaluate operation
+      harmspot --home town evaluate operation market_12_9 --out operation.html
+    """
+    from flows.evaluation.operation import COLUMNS, read_effects
+
+    found = read_effects(home, market, run_id)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        if not found.operations:
+            click.echo("no operation has started in the year before this run")
+        for each in found.operations:
+            click.echo(inert("\n".join([f"{each.title()}: {each.together}", *each.lines()])))
+            print_frame(each.effects, title=each.market_id, as_json=False, columns=COLUMNS)
+        for sentence in found.cannot_tell if found.operations else []:
+            click.echo(inert(f"cannot tell: {sentence}"))
+    if out:
+        from pipeline.pages.outcomes.operation_effect import render_operation_effects
+
+        page = render_operation_effects(found.title, found.of_page(), found.cannot_tell, home.catalogue)
         out.write_text(page, encoding="utf-8")
         home.progress(f"wrote {out}")
 
@@ -350,3 +392,7 @@ def _print_people(trial: "RecordsTrial") -> None:
     for outcome, left_out in trial.left_out.items():
         for reason, count in left_out.items():
             click.echo(inert(f"left out for {outcome}: {count:,} with {reason}"))
+
+
+command.add_command(outcomes)
+command.add_command(grade)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 # Columns printed before a list is approved, as far as the list has them.
 EVIDENCE = [
     "person_id", "position", "rank", "tier", "route", "reason", "kind", "warrant_id", "underlying_offence_code",
-    "high_event_count", "recency_days", "rule", "evidence_ids", "rule_evidence_ids", "corrected_evidence",
-    "moves_out_if",
+    "high_event_count", "recency_days", "joined_since", "rule", "evidence_ids", "rule_evidence_ids",
+    "corrected_evidence", "moves_out_if",
 ]  # fmt: skip
 
 # `lists effects` prints when the registration of an effect ends.
@@ -162,7 +162,8 @@ def open_(home: "Home", list_id: str, purpose: str | None, reader: str | None, a
     rows = open_list(home, list_id, reader=reader, purpose=purpose).assign(not_grounds=NOT_GROUNDS)
     order = [name for name in ("position", "rank") if name in rows]
     rows = rows.sort_values([*order, "person_id"], ignore_index=True)
-    wanted = [name for name in EVIDENCE if name in rows]
+    shown = rows.drop(columns="joined_since") if "joined_since" in rows and rows["joined_since"].isna().all() else rows
+    wanted = [name for name in EVIDENCE if name in shown]
     state = f", {rows['list_status'].iloc[0]}" if len(rows) else ""
     print_frame(rows, title=f"{list_id}{state}: {len(rows)} entries", as_json=as_json, columns=wanted)
     if not as_json:

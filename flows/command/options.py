@@ -97,7 +97,7 @@ class Moment(click.ParamType):
 def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Pass a `Home` to the verb as its first argument; refuse a home that is missing or of another force.
 
-    A verb that reads a run is preceded by a warning if the run is unusable.
+    A verb that reads a run is refused one of another home, and preceded by a warning if the run is unusable.
 
     Its modules are imported only when the verb is called.
     """
@@ -124,6 +124,7 @@ def _passing(verb: Callable[..., Any], *, is_needed: bool) -> Callable[..., Any]
         if "run_id" in options:
             from flows.command.printing import say_unusable
 
+            home.refuse_foreign_publication()
             say_unusable(home, options["run_id"])
         with marking_reads(home):
             return verb(home, *arguments, **options)

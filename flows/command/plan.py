@@ -27,7 +27,7 @@ from flows.command.options import (
 from flows.command.plan_sheet import sheet
 from flows.command.printing import print_frame, print_json
 from flows.home.rows import to_json_rows
-from models.governance.action_kinds import RECORDED
+from models.governance.actors import RECORDED
 from pipeline.terminal_text import inert
 
 if TYPE_CHECKING:

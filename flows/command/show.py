@@ -37,14 +37,23 @@ TABLES = {
     "outcomes": "outcome_monitor",
     "officers": "officer_allocation",
     "crackdowns": "crackdown_plan",
+    "consequences": "consequence",
     "overdoses": "overdose_watch",
     "visits": "visit_plan",
     "promises": "promise",
     "notices": "area_notice",
     "notice-states": "area_notice_state",
     "displacement": "displacement",
+    "effects": "operation_effect",
+    "register": "operation_register",
     "feedback": "feedback",
+    "ledger": "enforcement_ledger",
+    "arrests": "arrest_policy",
+    "costs": "enforcement_cost",
+    "scoreboard": "scoreboard",
     "audits": "audit_report",
+    "harm-matrix": "harm_matrix",
+    "harm-grades": "harm_grade",
     "runs": "run",
     "changes": "place_change",
     "recent": "area_recent",
@@ -139,6 +148,10 @@ def command(
         else:
             frame = worst_areas(home, area_set, run_id)
             shown = Shown(shown.table, [*frame.columns], is_about_people=False)
+    elif shown.table == "operation_register" and area_set is None:
+        from flows.outputs.effect_register import SHOWN, read_register
+
+        frame, shown = read_register(home, run_id), Shown(shown.table, [*SHOWN], is_about_people=False)
     elif area_set is None:
         frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
     else:

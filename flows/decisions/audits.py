@@ -1,16 +1,22 @@
-"""Audits of a home: the first run starts their clock, named people sign reports, stale reports halt the lists."""
+"""What named people sign: reports of audits, whose clock the first run starts, and grades of the harm matrices."""
 
 from datetime import date, timedelta
 from pathlib import Path
 
-from flows.decisions.desk import at_desk
+from flows.decisions.desk import at_desk, refuse_unsaid
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.human_log.audit_events import audit_events
+from flows.human_log.harm_grades import grades_of
 from flows.human_log.report_file import sealed_report, stated_day
+from flows.inputs.assembly import read_run_codebook
+from flows.inputs.harm_book import read_harm_book
 from models.governance.actors import MACHINE
 from models.governance.audits import AUDIT
+from models.governance.harm_grades import GRADE_LASTS, GRADING
+from models.outcomes.harm_book import MATRICES
 from pipeline.errors import PublicationError
+from pipeline.near_words import did_you_mean
 from pipeline.store.human_events import HumanEvent
 
 
@@ -70,3 +76,52 @@ def _day_made(about: str, report: Path, given: date | None) -> date:
     if made_on := stated or given:
         return made_on
     raise PublicationError(f"{about} report {report} does not say when it was made: add --made-on DATE")
+
+
+def grade_cell(
+    home: Home,
+    cell: tuple[str, str, str],
+    *,
+    severity: str,
+    incidence: str,
+    confidence: str,
+    reason: str,
+    by: str,
+) -> tuple[str, date]:
+    """Record a named person's grade of a cell (matrix, row, column); return its priority and its last day.
+
+    Raises
+    ------
+    PublicationError
+        There is no such cell, or a rule forbids it.
+    """
+    book = read_harm_book(home.settings.force.harm_matrix, read_run_codebook(home.settings, home.now()))
+    priority = book.priority.of(severity, incidence)
+    grade = {"severity": severity, "incidence": incidence, "priority": priority, "confidence": confidence}
+    event = HumanEvent("graded", by, "harm_cell", subject_of(cell), home.now(), {**grade, "reason": reason})
+    _record_grade(home, event)
+    return priority, (event.at + GRADE_LASTS).astimezone(home.settings.force.zone).date() - timedelta(days=1)
+
+
+def withdraw_grade(home: Home, cell: tuple[str, str, str], *, reason: str, by: str) -> None:
+    """Record that the grade of a cell by a person counts no longer; raises as `grade_cell`."""
+    event = HumanEvent("withdrawn", by, "harm_cell", subject_of(cell), home.now(), {"reason": reason})
+    _record_grade(home, event)
+
+
+def subject_of(cell: tuple[str, str, str]) -> str:
+    """Return matrix/row/column; PublicationError names the nearest where there is no such cell."""
+    matrix, row, column = cell
+    rows, columns = MATRICES[matrix]
+    for name, known in ((row, rows), (column, columns)):
+        if name not in known:
+            raise PublicationError(f"matrix {matrix} has no {name!r}; {did_you_mean(name, known)}")
+    return "/".join(cell)
+
+
+def _record_grade(home: Home, event: HumanEvent) -> None:
+    with at_desk(home) as desk:
+        if problem := GRADING.refusal(grades_of(desk.ledger).get(event.subject, ()), event):
+            raise PublicationError(f"{event.subject} cannot be {event.kind}: {problem}")
+        refuse_unsaid(event)
+        desk.record(event)

@@ -24,19 +24,21 @@ OUT_OF_REACH = (
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Result of an erasure: whether the person was known or erased before; lists revoked, dead letters emptied."""
+    """Result of an erasure: whether the person was known or erased before; ids, lists revoked, dead letters emptied."""
 
     is_known: bool
     was_erased: bool
+    id_count: int
     revoked_lists: int
     emptied_letters: int
 
 
 @dataclass(frozen=True, slots=True)
 class ErasurePreview:
-    """What an erasure would find: whether a person is stored under the id, lists in use, copies of the store."""
+    """What an erasure would find: whether a person is stored under the id, ids, lists in use, copies of the store."""
 
     is_known: bool
+    id_count: int
     list_count: int
     copy_count: int
 
@@ -48,13 +50,15 @@ def preview_erasure(home: Home, person: str, *, reader: str | None, purpose: str
     with home.protecting(), at_desk(home) as desk:
         desk.store.refuse_mentions({"reader": reader, "purpose": purpose})
         home.log_access("erase_preview", {"people": 1}, reader=reader, purpose=purpose)
-        is_named = person != person_id and desk.store.is_named(person)
-        is_known = is_named or desk.store.resolve_pseudonym(person_id) not in (None, TOMBSTONE)
-        return ErasurePreview(is_known, len(lists_holding(desk, person_id)), len(copies_of(home.store)))
+        is_named, ids = person != person_id and desk.store.is_named(person), desk.ledger.same.ids(person_id)
+        is_known = is_named or any(desk.store.resolve_pseudonym(each) not in (None, TOMBSTONE) for each in ids)
+        return ErasurePreview(is_known, len(ids), len(lists_holding(desk, ids)), len(copies_of(home.store)))
 
 
 def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | None, reason: str) -> Erasure:
-    """Erase a person given by pseudonym or by the force's own id; the access log records reader and reason first.
+    """Erase a person given by pseudonym or by one of the force's own ids, under all ids of that person.
+
+    The access log records reader and reason first.
 
     The raw id, every published row and the copies of the store that upgrades kept are deleted, and the store's file is
     written anew, so that no free block of it keeps the id. The pseudonym remains as
@@ -84,8 +88,10 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         store = desk.store
         store.refuse_mentions({"reader": reader, "purpose": purpose, "reason": reason})
         home.log_access("erase", {"reason": reason, "people": 1}, reader=reader, purpose=purpose)
-        withdraw_person_notices(desk, {person_id: "the person was erased"}, by=str(reader), is_opened_only=True)
-        holding = lists_holding(desk, person_id)
+        ids = desk.ledger.same.ids(person_id)
+        off = dict.fromkeys(ids, "the person was erased")
+        withdraw_person_notices(desk, off, by=str(reader), is_opened_only=True)
+        holding = lists_holding(desk, ids)
         for list_id in holding:
             end_list(desk, list_id, by=str(reader), reason="somebody on it was erased")
         known_as = store.resolve_pseudonym(person_id)
@@ -95,14 +101,18 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         was_known = not before or any(event.detail["is_known"] for event in before)
         is_known = is_named or (known_as is not None and was_known)
         detail = {"reason": reason, "is_known": is_known}
-        emptied_letters = desk.erase_person(
-            HumanEvent("erased", str(reader), "person", person_id, home.now(), detail), raw_person_id
+        emptied_letters = sum(
+            desk.erase_person(
+                HumanEvent("erased", str(reader), "person", each, home.now(), detail),
+                raw_person_id if each == person_id else None,
+            )
+            for each in ids
         )
     # The publications no longer hold the person; only then is the store closed to others for a while.
     _delete_copies(home)
     with home.protecting(), open_home_store(home) as store:
         store.rewrite(home.store, home.key, wait_s=home.settings.store.wait_s)
-    return Erasure(is_known, known_as == TOMBSTONE, len(holding), emptied_letters)
+    return Erasure(is_known, known_as == TOMBSTONE, len(ids), len(holding), emptied_letters)
 
 
 def _delete_copies(home: Home) -> None:

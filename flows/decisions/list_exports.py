@@ -14,8 +14,8 @@ from flows.home.store_access import open_home_store, read_people
 from flows.human_log.audit_events import halt_of
 from flows.human_log.integrity import refuse_earlier_clock
 from flows.human_log.ledger import Ledger, ledger_of
-from flows.human_log.list_events import list_events
-from flows.human_log.list_rows import ask_list
+from flows.human_log.list_events import list_events, taken_off_people
+from flows.human_log.list_rows import ask_list, own_ids
 from flows.human_log.list_runs import ListRun, find_list
 from flows.human_log.listed_now import why_off
 from models.governance.audits import is_halted
@@ -24,7 +24,6 @@ from models.governance.list_lifecycle import (
     entries_valid_to,
     split_list_id,
     status_of,
-    taken_off_since,
 )
 from models.people_lists.still_listed import in_words
 from models.users.look_alikes import is_seen
@@ -86,8 +85,7 @@ def export_list(
         columns, usable_until = EXPORTED[wanted.list_name], wanted.usable_until
         shown = rows[[*columns, "valid_to"]]
         if is_resolved:
-            raw = desk.store.resolve_pseudonyms(rows["person_id"].unique().tolist())
-            shown = shown.assign(person_id=rows["person_id"].map(raw))
+            shown = shown.assign(person_id=rows["person_id"].map(own_ids(desk.store, rows["person_id"].unique())))
         body = {
             "list_id": list_id,
             "not_grounds": NOT_GROUNDS,
@@ -139,7 +137,7 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
         )
     if not status.approved:
         raise ExportError(f"{path}: nobody approved list {list_id}; destroy it")
-    off = taken_off_since(events, name, datetime.fromisoformat(body["exported_at"])) | {*ledger.erased_people}
+    off = taken_off_people(ledger, name, datetime.fromisoformat(body["exported_at"])) | ledger.erased_people
     if {entry_token(person_id, home.key) for person_id in off} & {*body["people"]}:
         raise ExportError(f"{path}: a person on list {list_id} was taken off or erased since; ask for a new one")
     ends = [datetime.fromisoformat(entry.get("valid_to", body["valid_to"])) for entry in body["entries"]]

@@ -1,6 +1,7 @@
 """Decisions on lists of people: open, approve, override, revoke. Each decision is recorded, each read logged."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +65,17 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
         asked = ask_list(home, desk.ledger, wanted.list_name, wanted.run_id, reader=by, purpose=why, store=desk.store)
         if outdated := asked.off_in_words():
             raise PublicationError(f"list {list_id} cannot be approved: {outdated}; {RUN_AGAIN}")
+        _say_who_is_joined(home, asked.rows)
         _record(desk, event)
+
+
+def _say_who_is_joined(home: Home, rows: pd.DataFrame) -> None:
+    """Log how many people on a list have several ids, as a count."""
+    if "joined_since" in rows and (count := int(rows.loc[rows["joined_since"].notna(), "person_id"].nunique())):
+        home.progress(
+            f"{count} of those on the list have several ids, whose evidence counts together (column joined_since of "
+            "harmspot lists open): where two people were joined in error, have the source part them, and run again"
+        )
 
 
 def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
@@ -99,14 +110,17 @@ def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: st
     with home.protecting(), at_desk(home) as desk:
         wanted = find_list(home, desk.ledger, list_id)
         detail = {"reason": reason, "rule": wanted.list_name, "expires_at": expires_at, "person_id": person_id}
-        event = _allowed(desk, "overridden", by, list_id, detail)
+        event, ids = _allowed(desk, "overridden", by, list_id, detail), desk.ledger.same.ids(person_id)
         rows = _rows(desk, wanted, reader=by, purpose=f"exception: {reason}")
-        if person_id not in set(rows["person_id"]):
+        on_list = sorted({*ids} & {*rows["person_id"]})
+        if not on_list:
             raise PublicationError(f"list {list_id}: that person is not on it; an exception cannot add anybody")
         if wanted.list_name == PERSON_NOTICES_OF:
-            off = {person_id: f"{by} took the person off the list of people: {reason}"}
-            withdraw_person_notices(desk, off, by=by)
-        _record(desk, event)
+            withdraw_person_notices(
+                desk, dict.fromkeys(ids, f"{by} took the person off the list of people: {reason}"), by=by
+            )
+        for each in on_list:  # the exception stays with the entries, also if the ids are parted
+            _record(desk, replace(event, detail={**detail, "person_id": each}))
 
 
 def revoke_outdated(desk: Desk) -> list[str]:
@@ -119,27 +133,28 @@ def revoke_outdated(desk: Desk) -> list[str]:
     latest = latest_usable(home.path)
     revoked = []
     for each in lists_in_use(home, desk.ledger, now):
-        if reason := _revocation_reason(home, each, latest):
+        if reason := _revocation_reason(desk, each, latest):
             desk.record(HumanEvent("revoked", MACHINE, "list", each.list_id, now, {"reason": reason}))
             revoked.append(each.list_id)
     return revoked
 
 
-def _revocation_reason(home: Home, each: ListRun, latest: str | None) -> str | None:
+def _revocation_reason(desk: Desk, each: ListRun, latest: str | None) -> str | None:
     if not each.is_kept:
         return "its run is kept no longer, so nobody can say who is on it"
     if latest in (None, each.run_id):
         return None
     before, after = (
-        read_people(home, each.list_name, run_id, reader=MACHINE_READER, purpose=LEFT)
+        read_people(desk.home, each.list_name, run_id, reader=MACHINE_READER, purpose=LEFT)
         for run_id in (each.run_id, latest)
     )
-    count = count_downgraded(each.list_name, before, after)
+    same = desk.ledger.same
+    count = count_downgraded(each.list_name, same.in_one(before), same.in_one(after))
     return f"of {count} of those on it, run {latest} no longer says what it says, or says less" if count else None
 
 
-def lists_holding(desk: Desk, person_id: str) -> list[str]:
-    """Return the ids of the lists in use with the person, and of all lists in use whose run is no longer kept.
+def lists_holding(desk: Desk, ids: Collection[str]) -> list[str]:
+    """Return the lists in use with the person of these ids, and all lists in use whose run is no longer kept.
 
     Each read of a list is logged.
     """
@@ -148,7 +163,7 @@ def lists_holding(desk: Desk, person_id: str) -> list[str]:
         for each in lists_in_use(desk.home, desk.ledger, desk.home.now())
         if not each.is_kept
         or read_people(desk.home, each.list_name, each.run_id, reader=MACHINE_READER, purpose=ERASED)["person_id"]
-        .eq(person_id)
+        .isin(ids)
         .any()
     ]
 

@@ -20,14 +20,14 @@ from flows.home.store_access import open_home_store, read_people
 from flows.human_log.audit_events import halt_of
 from flows.human_log.embargoes import embargoed_cells, is_covered, with_embargoes
 from flows.human_log.ledger import Ledger, ledger_of, read_ledger
-from flows.human_log.list_events import list_events
+from flows.human_log.list_events import withheld_people
 from flows.human_log.list_runs import lists_in_use
 from flows.human_log.listed_now import addressees_off
-from flows.human_log.notice_records import evidence_behind, notice_page, notices_of
+from flows.human_log.notice_records import by_one_id, evidence_behind, notice_page, notices_of
 from flows.run.draft_notices import reading_age_of
 from flows.run.plans import calendar_of
 from models.governance.actors import MACHINE, PROTECTIVE
-from models.governance.list_lifecycle import list_id_of, withheld
+from models.governance.list_lifecycle import list_id_of
 from models.governance.notice_drafts import fields_from_json, fields_json
 from models.governance.notice_kinds import KINDS, NoticeKind
 from models.governance.notice_lifecycle import (
@@ -129,7 +129,8 @@ def refusals(desk: Desk, notice: Notice, event: HumanEvent) -> list[str]:
     if is_withheld(desk, notice):
         problems.append(ON_HOLD)
     others = (other.as_of(moment) for other in notices_of(desk.ledger).values())
-    if rival := live_rival(notice, others, home.day_of(moment)):
+    same = desk.ledger.same
+    if rival := live_rival(by_one_id(notice, same), (by_one_id(each, same) for each in others), home.day_of(moment)):
         problems.append(f"notice {rival} to the same subject is live; withdraw it first")
     limit = home.settings.notices.reading_age
     age = reading_age_of(notice_page(notice).body_html, notice.fields["language"])
@@ -197,7 +198,7 @@ def _person_problems(desk: Desk, notice: Notice, event: HumanEvent, known_at: da
     problems = []
     if halted := halt_of(desk.home, desk.ledger, moment):
         problems.append(halted)
-    if (PERSON_NOTICES_OF, notice.subject) in withheld(list_events(desk.ledger), moment):
+    if (PERSON_NOTICES_OF, notice.subject) in withheld_people(desk.ledger, moment):
         problems.append("the person is excepted from the list of people")
     if why := _off_because(desk, notice, at=known_at):
         problems.append(f"{why}; the next run withdraws it")

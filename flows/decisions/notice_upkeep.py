@@ -103,7 +103,9 @@ def _withdraw(desk: Desk, identity: RunIdentity, gates: pd.Series) -> int:
     for notice in notices:
         wrong = corrected[corrected["notice_id"] == notice.notice_id]
         reasons = [f"record {row.incident_id} was {row.what}" for row in wrong.itertuples()]
-        gate = gates.get(notice.subject, "unknown") if notice.kind.is_to_person else "passed"
+        ids = desk.ledger.same.ids(notice.subject)  # the run may have known less of them
+        found = (gates[each] for each in ids if each in gates)
+        gate = next(found, "unknown") if notice.kind.is_to_person else "passed"
         if gate != "passed":
             reasons.append(f"the person can no longer be addressed ({gate})")
         if reasons:

@@ -1,22 +1,24 @@
 """Withdraw unserved person notices to people who are off the list of people, with a recorded reason."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from flows.decisions.desk import Desk
 from flows.decisions.notice_decisions import PERSON_NOTICES_OF, Decision, all_notices, record
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.home.store_access import read_people
-from flows.human_log.list_events import list_events
+from flows.human_log.list_events import withheld_people
 from flows.human_log.notice_records import notices_of
 from flows.run.prioritise import Products
 from models.governance.actors import MACHINE
-from models.governance.list_lifecycle import withheld
 from models.governance.notice_drafts import fields_from_json
 from models.governance.notice_kinds import KINDS
 from models.governance.notice_lifecycle import Notice, withdrawal_reason
 from pipeline.publication.publish import runs
 
+NOT_LISTED = "the person is not on the list of people"
+LISTED_AS_OTHER = "the list of people has the person under another of their ids, and the run drafts a new letter"
 TO_PEOPLE = [kind.name for kind in KINDS.values() if kind.is_to_person]
 
 
@@ -58,7 +60,7 @@ def withdraw_person_notices_at_run(desk: Desk, identity: RunIdentity, products: 
     Exceptions are not an input of a run, so the run also drafts notices to excepted people: these are withdrawn here.
     """
     recorded = notices_of(desk.ledger)
-    exceptions = withheld(list_events(desk.ledger), desk.home.now())
+    exceptions = withheld_people(desk.ledger, desk.home.now())
     excepted = {person for name, person in exceptions if name == PERSON_NOTICES_OF}
     notices = [notice for notice in recorded.values() if notice.kind.is_to_person]
     for kind in TO_PEOPLE:
@@ -68,7 +70,7 @@ def withdraw_person_notices_at_run(desk: Desk, identity: RunIdentity, products: 
             Notice(fields_from_json(fields), desk.ledger.zone, identity.run_id, identity.known_at)
             for fields in fresh["fields"]
         ]
-    return _withdraw(desk, notices, _off(notices, excepted, products))
+    return _withdraw(desk, notices, _off(desk, notices, excepted, products))
 
 
 def _not_of_later_runs(home: Home, notices: Iterable[Notice], run_id: str, *, reader: str) -> list[Notice]:
@@ -90,14 +92,15 @@ def _not_of_later_runs(home: Home, notices: Iterable[Notice], run_id: str, *, re
     ]
 
 
-def _off(notices: Iterable[Notice], excepted: set[str], products: Products) -> dict[str, str]:
+def _off(desk: Desk, notices: Iterable[Notice], excepted: set[str], products: Products) -> dict[str, str]:
     """Return the reason, by person_id, for each addressee of a notice who is off the list or excepted from it."""
     listed = set(products.restricted[PERSON_NOTICES_OF]["person_id"])
     why = products.restricted["person_change"].set_index("person_id")["why"]
     left = {person: f"the person left the list of people: {reason}" for person, reason in why.items()}
     subjects = {notice.subject for notice in notices}
+    why_left: dict[Any, str] = {**dict.fromkeys(desk.ledger.same.everyone(listed), LISTED_AS_OTHER), **left}
     return {
-        **{person: left.get(person, "the person is not on the list of people") for person in subjects - listed},
+        **{person: why_left.get(person, NOT_LISTED) for person in subjects - listed},
         **dict.fromkeys(subjects & excepted, "the person is excepted from the list of people"),
     }
 

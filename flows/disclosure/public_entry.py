@@ -33,7 +33,7 @@ DATA = (
 RISKS = (
     "Reports are not crimes: areas and people who report less are seen less. Police discoveries raise nothing.",
     "The edges of any list are mostly chance: intervals and probabilities stand beside every rank.",
-    "Data about groups are not held, so the force must make the report on fairness; without it lists halt.",
+    "Groups of people are not held; the force gives them to the fairness audit alone. Without its report lists halt.",
     "Whoever holds the key and the machine can read everything: see the threat model.",
 )
 

@@ -21,7 +21,6 @@ from flows.human_log.notice_records import notices_of
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import require_purpose
-from pipeline.privacy.pii_guard import PSEUDONYM
 from pipeline.publication.person_rows import rows_of_person
 from pipeline.store.interface import TOMBSTONE, Store
 
@@ -30,7 +29,7 @@ COURT = "papers of a court, an arrest or a penalty not yet carried out (s.43(3),
 INQUIRY = "telling it may prejudice an investigation or prevention (s.45(4)(b)): may be withheld"
 FREE_TEXT = "free text, which may be about others (s.45(4)(e)): read it first"
 MARK = "may_be_withheld"
-OWN = "\N{WHITE SQUARE}own\N{WHITE SQUARE}"  # in place of the person's own ids while those of others are replaced
+OWN = "\N{WHITE SQUARE}own {}\N{WHITE SQUARE}"  # in place of each own id while those of others are replaced
 
 Content = dict[str, Any]
 
@@ -61,38 +60,40 @@ def subject_access(home: Home, person: str, *, reader: str | None, purpose: str 
         There is no person with that id; the read is logged in that case, too.
     """
     require_purpose(reader, purpose)
-    person_id = home.pseudonym_of(person)
+    given = home.pseudonym_of(person)
     with open_home_store(home) as store:
         store.refuse_mentions({"reader": reader, "purpose": purpose})
         home.log_access("subject_access", {"people": 1}, reader=reader, purpose=purpose)
-        raw_id = store.resolve_pseudonym(person_id)
         ledger = ledger_of(home, store)
-        erased = [event for event in ledger.events if _is_erasure(event, person_id)]
-        own = raw_id if raw_id not in (None, TOMBSTONE) else None if person == person_id else person
-        if raw_id is None and not erased and not (own and store.is_named(own)):
+        ids = ledger.same.ids(given)
+        known = store.resolve_pseudonyms(ids)
+        erased = [event for event in ledger.events if _is_erasure(event, ids)]
+        own = {each: raw_id for each, raw_id in known.items() if raw_id != TOMBSTONE}
+        own |= {} if given in own or person == given else {given: person}
+        if not known and not erased and not any(map(store.is_named, own.values())):
             raise PublicationError(
                 "no person with that id (ids match exactly, including case and spaces): give the force's own id, or "
                 "the pseudonym that a list shows"
             )
         log, now = home.access_log, home.now()
-        rows = rows_of_person(home.path, home.key, person_id, reader=reader, purpose=purpose, log=log, now=now)
+        rows = rows_of_person(home.path, home.key, ids, reader=reader, purpose=purpose, log=log, now=now)
         listed_in = {(name, run_id) for name, frame in rows.items() if "run_id" in frame for run_id in frame["run_id"]}
-        letters = _letter_ids(ledger, rows, person_id)
-        held = store.held_about(person_id, own)
+        letters = _letter_ids(ledger, rows, ids)
+        held = store.held_about(ids, sorted(own.values()))
         content = {
-            "about": _about(home, person_id, own, reader, purpose),
+            "about": _about(home, given, own, reader, purpose),
             "held": _held(held),
             "listed": {
                 name: [_listed(home, row) for row in to_json_rows(frame)] for name, frame in rows.items() if len(frame)
             },
-            "letters": _letters(ledger, person_id),
-            "decisions": [_decision(event) for event in ledger.events if _concerns(event, person_id, listed_in)],
+            "letters": _letters(ledger, ids),
+            "decisions": [_decision(event) for event in ledger.events if _concerns(event, ids, listed_in)],
             "read": [_read(entry) for entry in log.entries() if _is_about(entry.get("detail"), listed_in, letters)],
             "shared": [*_copies(ledger, listed_in), *_messages(held["messages"])],
             "erased": [_erasure(event) for event in erased],
             "limits": LIMITS,
         }
-        return _without_others(store, content, {person_id, *([own] if own else [])})
+        return _without_others(store, content, {each: own.get(each, each) for each in ids})
 
 
 LIMITS = [
@@ -100,18 +101,20 @@ LIMITS = [
     "letter to the person.",
     "Runs that are no longer kept are gone, and their lists with them; copies of them are told by the decisions.",
     "Dead letters and messages are counted, not quoted: each may be about several people.",
+    "Ids that the source says are one person are told together: make sure that they are, before it is given.",
     "Copies of the home outside it (backups, exports that were handed over) are not known to harmspot.",
 ]
 
 
-def _about(home: Home, person_id: str, own: str | None, reader: str | None, purpose: str | None) -> Content:
+def _about(home: Home, person_id: str, own: Mapping[str, str], reader: str | None, purpose: str | None) -> Content:
     return {
         "force": home.settings.force.name,
         "made_at": home.now().isoformat(),
         "made_by": reader,
         "purpose": purpose,
         "person_id": person_id,
-        "own_id": own,
+        "own_id": own.get(person_id),
+        "joined_ids": [own[each] for each in sorted(own) if each != person_id],
         "law": "Data Protection Act 2018 s.45: right of access; s.45(4) and s.43(3): what may be withheld",
     }
 
@@ -131,9 +134,9 @@ def _listed(home: Home, row: Content) -> Content:
     return _marked({name: value for name, value in row.items() if name != "body_html"}, None if is_over else INQUIRY)
 
 
-def _letters(ledger: Ledger, person_id: str) -> list[Content]:
+def _letters(ledger: Ledger, ids: Collection[str]) -> list[Content]:
     """Return the letters that somebody opened; one that was not handed over is marked as a whole."""
-    found = [notice for notice in notices_of(ledger).values() if notice.subject == person_id]
+    found = [notice for notice in notices_of(ledger).values() if notice.subject in ids]
     return [
         _marked(
             {
@@ -147,8 +150,8 @@ def _letters(ledger: Ledger, person_id: str) -> list[Content]:
     ]
 
 
-def _is_erasure(event: Any, person_id: str) -> bool:
-    return bool(event.kind == "erased" and event.subject_kind == "person" and event.subject == person_id)
+def _is_erasure(event: Any, ids: Collection[str]) -> bool:
+    return bool(event.kind == "erased" and event.subject_kind == "person" and event.subject in ids)
 
 
 def _erasure(event: Any) -> Content:
@@ -156,12 +159,12 @@ def _erasure(event: Any) -> Content:
     return {"at": event.at.isoformat(), "by": _name(event.actor), "reason": reason}
 
 
-def _concerns(event: Any, person_id: str, listed_in: Collection[tuple[str, str]]) -> bool:
+def _concerns(event: Any, ids: Collection[str], listed_in: Collection[tuple[str, str]]) -> bool:
     """Return whether a decision on a list is about the person, or about a list that held the person."""
     if event.subject_kind != "list" or event.kind == "exported":
         return False
     other = event.detail.get("person_id")
-    return other == person_id or (other is None and event.subject in {list_id_of(*each) for each in listed_in})
+    return other in ids or (other is None and event.subject in {list_id_of(*each) for each in listed_in})
 
 
 def _decision(event: Any) -> Content:
@@ -171,11 +174,11 @@ def _decision(event: Any) -> Content:
     return {**row, "by": _name(event.actor), "detail": detail}
 
 
-def _letter_ids(ledger: Ledger, rows: Mapping[str, pd.DataFrame], person_id: str) -> set[str]:
+def _letter_ids(ledger: Ledger, rows: Mapping[str, pd.DataFrame], ids: Collection[str]) -> set[str]:
     """Return the ids of all letters to the person: drafts of kept runs, and those that somebody opened."""
     drafts = {notice_id for frame in rows.values() if "notice_id" in frame for notice_id in frame["notice_id"]}
     opened = ledger.about("notice", kinds=["drafted"])
-    return drafts | {event.subject for event in opened if event.detail["fields"].get("person_id") == person_id}
+    return drafts | {event.subject for event in opened if event.detail["fields"].get("person_id") in ids}
 
 
 def _is_about(detail: Any, listed_in: Collection[tuple[str, str]], letters: Collection[str]) -> bool:
@@ -230,20 +233,24 @@ def _plain(value: Any) -> Any:
     return plain if plain is None or isinstance(plain, bool | int | float | str) else str(plain)
 
 
-def _without_others(store: Store, content: Content, own_ids: Collection[str]) -> Content:
-    """Return the content with every pseudonym and raw id of others replaced; texts that come from us stay."""
-    any_own = "|".join(map(re.escape, sorted(own_ids, key=len, reverse=True)))
+def _without_others(store: Store, content: Content, mine: Mapping[str, str]) -> Content:
+    """Return the content with every pseudonym and raw id of others replaced; texts that come from us stay.
+
+    `mine` are the person's pseudonyms with the raw id of each, or itself where that is not known.
+    """
+    numbers = {each.casefold(): n for n, pair in enumerate(mine.items()) for each in pair}
+    any_own = "|".join(map(re.escape, sorted(numbers, key=len, reverse=True)))
     own = re.compile(rf"(?<![^\W_])({any_own})(?![^\W_])", re.IGNORECASE)
     given: list[str] = []
     _each_text(content, given.append)
-    kept = {text: own.sub(OWN, text) for text in dict.fromkeys(given)}
-    clean = store.redact_words(pd.DataFrame({"text": pd.Series(kept.values(), dtype=object)}))["text"]
-    raw = max(own_ids, key=lambda each: not re.fullmatch(PSEUDONYM, each))
-    said = {
-        text: text if text in own_ids else redacted.replace(OWN, raw)
-        for text, redacted in zip(kept, clean, strict=True)
+    kept = {
+        text: own.sub(lambda found: OWN.format(numbers[found[0].casefold()]), text) for text in dict.fromkeys(given)
     }
-    return _with_texts(content, said)
+    clean = store.redact_words(pd.DataFrame({"text": pd.Series(kept.values(), dtype=object)}))["text"]
+    said = dict(zip(kept, clean, strict=True))
+    for number, raw_id in enumerate(mine.values()):
+        said = {text: redacted.replace(OWN.format(number), raw_id) for text, redacted in said.items()}
+    return _with_texts(content, said | {each: each for pair in mine.items() for each in pair})
 
 
 def _each_text(value: Any, see: Callable[[str], object]) -> None:

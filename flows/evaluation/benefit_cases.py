@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from flows.home.settings import yaml_problem
 from models.operations.benefit import NUMBERS, weigh
 from pipeline.errors import SourceError
+from pipeline.given_yaml import read_given_yaml
 from pipeline.near_words import did_you_mean
 from pipeline.privacy.pii_guard import PSEUDONYM
 
@@ -28,9 +27,9 @@ def weigh_file(path: Path) -> pd.DataFrame:
         If a proposal is invalid. The error gives its position in the file, not its id, which might identify a person.
     """
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise SourceError(f"proposals {path}: not readable as YAML{yaml_problem(error)}") from None
+        content: Any = read_given_yaml(path)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"proposals {path}: not readable as YAML: {getattr(error, 'strerror', error)}") from None
     if not isinstance(content, list) or not content:
         raise SourceError(f"proposals {path}: expected a list of proposals")
     for number, proposal in enumerate(content, start=1):

@@ -4,10 +4,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flows.home.rows import to_json_rows
-from models.evaluation.people_validation import PeopleTrial, PeopleTrialConfig, evaluate_people
+from models.evaluation.people_validation import PeopleTrial, PeopleTrialConfig, evaluate_people, score_records
 from pipeline.sources.validation_people import RecordMapping, Records, read_record_mapping, read_records, select_records
 
 
@@ -58,6 +59,22 @@ def evaluate_records(
     selected = {name: select_records(rows, mapping, name) for name in mapping.outcomes}
     trials = {name: _evaluate(selection, mapping, config) for name, selection in selected.items()}
     return RecordsTrial(mapping, trials, {name: selection.left_out for name, selection in selected.items()})
+
+
+def forecasts_of_records(path: Path, mapping_file: Path, *, seed: int) -> tuple[str, dict[str, pd.DataFrame]]:
+    """Return what the records are about, and for each outcome the forecast and came of each person with the groups.
+
+    Nobody is foretold by a model that was fitted on the own outcome; raises as `evaluate_records`.
+    """
+    mapping, rows = read_record_mapping(mapping_file), read_records(path)
+    found = {}
+    for name in mapping.outcomes:
+        selection = select_records(rows, mapping, name)
+        order = np.random.default_rng(seed).permutation(len(selection.known))
+        known, came = selection.known.iloc[order], np.asarray(selection.came)[order]
+        forecast = score_records(known, came, index_events=mapping.index_events)[1]
+        found[name] = selection.attributes.iloc[order].assign(forecast=forecast, came=came).reset_index(drop=True)
+    return mapping.about, found
 
 
 def _evaluate(selection: Records, mapping: RecordMapping, config: PeopleTrialConfig) -> PeopleTrial:

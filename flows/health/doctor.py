@@ -10,6 +10,7 @@ import pandas as pd
 
 from flows.decisions.list_effects import lacking_effect
 from flows.health.stream_health import clock, live_figures, sources, waiting
+from flows.home.cron_lines import refuse_bad_cron
 from flows.home.home import Home
 from flows.human_log.audit_events import audit_report, halt_of
 from flows.human_log.integrity import check_log
@@ -27,6 +28,7 @@ from pipeline.store.interface import StoreHealth
 from pipeline.store.store import open_store
 
 LEAST_FREE_BYTES = 1 << 30
+LEAST_SPARE_BYTES = 1 << 26  # beyond the copies of both publications: report, layers, log
 STORE_WAIT_S = 5.0
 AUDIT_NOTICE = timedelta(days=7)  # warn this long before a report is due
 
@@ -75,6 +77,12 @@ def _settings(home: Home) -> tuple[State, str]:
     return "ok", f"{home.settings.force.name}, {home.settings.force.time_zone}"
 
 
+def _schedule(home: Home) -> tuple[State, str]:
+    refuse_bad_cron(home.settings)
+    schedule = home.settings.schedule
+    return "ok", f"daily run at {schedule.daily}, late runs at {schedule.late}, in {home.settings.force.time_zone}"
+
+
 def _map(home: Home) -> tuple[State, str]:
     geography = read_map(home.settings)
     further = "".join(f", {len(areas)} of set {name!r}" for name, areas in sorted(geography.further.items()))
@@ -95,15 +103,23 @@ def _folder(home: Home) -> tuple[State, str]:
     if not home.path.is_dir():
         return "fault", f"{home.path} is not a folder: create it with `harmspot --home {home.path} init`"
     free = shutil.disk_usage(home.path).free
-    return ("ok" if free > LEAST_FREE_BYTES else "warning"), f"{home.path}, {free / 1e9:.1f} GB free"
+    sizes = {path: path.stat().st_size for path in (home.published, home.restricted, home.store) if path.exists()}
+    told = f"{home.path} holds {sum(sizes.values()) / 1e9:.2f} GB in databases, {free / 1e9:.2f} GB are free"
+    store = sizes.pop(home.store, 0)
+    if free < sum(sizes.values()) + LEAST_SPARE_BYTES:
+        return "fault", f"{told}: a run writes both publications beside the old ones, and they do not fit; make room"
+    if free < max(store, LEAST_FREE_BYTES):
+        return "warning", f"{told}: an erasure writes the store anew beside the old one, and may not fit; make room"
+    return "ok", told
 
 
 def _store(home: Home) -> tuple[StoreHealth | None, Finding]:
     """Return the health of the store, if it opens, and a finding; a store held by a writer is not checked."""
-    if not home.store.exists():
-        detail = f"{home.store} is missing: create it with `harmspot --home {home.path} init`"
-        return None, Finding("store", "fault", detail)
     try:
+        home.refuse_lost_store()
+        if not home.store.exists():
+            detail = f"{home.store} is missing: create it with `harmspot --home {home.path} init`"
+            return None, Finding("store", "fault", detail)
         with open_store(home.store, home.key, wait_s=STORE_WAIT_S, progress=home.progress) as store:
             return store.health(), Finding("store", "ok", "opens with the key")
     except StoreBusyError as error:
@@ -114,6 +130,11 @@ def _store(home: Home) -> tuple[StoreHealth | None, Finding]:
 
 def _publication(home: Home) -> tuple[State, str]:
     kept = runs(home.path)
+    if kept.empty and home.store.exists() and read_ledger(home).about("run", kinds=["began"]):
+        return "fault", (
+            f"{home.published} is missing or empty, though there were runs: restore it and restricted.duckdb from a "
+            f"backup, or run again: `harmspot --home {home.path} run`, and `backfill` for earlier days"
+        )
     if kept.empty:
         return "warning", f"no run yet: `harmspot --home {home.path} run`"
     latest = kept.iloc[-1]
@@ -148,6 +169,7 @@ def _published_rows(home: Home) -> tuple[State, str]:
     """Compare every table of every kept run with what was published, and look for the log of another writer."""
     if not home.published.exists():
         return "ok", "nothing is published yet"
+    home.refuse_foreign_publication()
     if changed := changed_tables(home.path, home.key):
         return "fault", (
             f"{len(changed)} tables are not what was published, first {changed[0]}: something else wrote to the file, "
@@ -171,6 +193,11 @@ def _published_rows(home: Home) -> tuple[State, str]:
 def _access_log(home: Home) -> tuple[State, str]:
     if problems := check_log(home):
         return "fault", problems[0]
+    if left := home.access_log.unfinished_bytes():
+        return "warning", (
+            f"{left} bytes at the end of {home.access_log.path} are a part of an entry, as a power cut leaves: nothing "
+            f"was shown for it, and the next entry sets it aside in {home.access_log.path.name}.unfinished-…"
+        )
     if back := home.access_log.back_in_time():
         return "warning", back[0]
     return "ok", "the chain is intact"
@@ -217,6 +244,7 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "packages": _packages,
     "encryption": _encryption,
     "settings": _settings,
+    "schedule": _schedule,
     "map": _map,
     "codebook": _codebook,
     "home": _folder,

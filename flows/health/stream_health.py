@@ -10,6 +10,7 @@ from itertools import islice
 import pandas as pd
 
 from flows.home.home import Home
+from flows.human_log.ledger import read_ledger
 from flows.ingest.dead_letters import UNCHECKED_WORD, UNKNOWN_WORD, by_reason, waiting_letters
 from flows.ingest.ingest import open_source
 from flows.ingest.live import CHANGES, FILE, latest_run, live_file
@@ -22,6 +23,8 @@ from pipeline.store.interface import StoreHealth
 
 WORDS_NAMED = 5  # offence words that a finding names
 CLOCK_TOLERANCE = timedelta(seconds=2)
+CLOCK_FAULT = timedelta(hours=1)
+WAY_OUT = "restore the home from a backup of before it"
 
 
 def waiting(home: Home, health: StoreHealth) -> Iterator[Finding]:
@@ -60,15 +63,28 @@ def _remedy(home: Home, reason: str, words: dict[str, int]) -> str:
 
 
 def clock(home: Home, health: StoreHealth) -> Iterator[Finding]:
-    """Yield whether the clock is behind the store, whose own time never decreases."""
-    if health.last_ingested_at is None:
+    """Yield whether the clock is behind what the home has seen: its last batch, decision, logged read and run.
+
+    Each of them blocks later acts until its time has come, as after one run under a clock that was ahead.
+    """
+    known = runs(home.path)["known_at"]
+    seen = {
+        "the store's last batch": health.last_ingested_at,
+        "the last decision": max((event.at for event in read_ledger(home).events), default=None),
+        "the last entry of the access log": home.access_log.last_at(),
+        "what the newest run knew": None if known.empty else known.max().to_pydatetime(),
+    }
+    dated = {what: at for what, at in seen.items() if at is not None}
+    if not dated:
         return
-    last, ahead = home.local_text(health.last_ingested_at), health.last_ingested_at - home.now()
-    if ahead > CLOCK_TOLERANCE:
-        detail = f"the clock is {ahead} behind the store's last batch ({last}): correct the clock"
-        yield Finding("clock", "warning", detail, ahead.total_seconds())
-    else:
-        yield Finding("clock", "ok", f"the last batch was ingested at {last}", 0.0)
+    what, at = max(dated.items(), key=lambda each: each[1])
+    ahead, last = at - home.now(), home.local_text(at)
+    if ahead <= CLOCK_TOLERANCE:
+        yield Finding("clock", "ok", f"the last of what is dated is {what}, {last}", 0.0)
+        return
+    state: State = "fault" if ahead > CLOCK_FAULT else "warning"
+    detail = f"the clock is {ahead} behind {what} ({last}): correct the clock; if that time is wrong, {WAY_OUT}"
+    yield Finding("clock", state, detail, ahead.total_seconds())
 
 
 def live_figures(home: Home) -> tuple[State, str]:

@@ -18,7 +18,7 @@ from flows.home.settings import Settings, SettingsError, load_settings
 from models.governance.actors import is_thin
 from models.users.look_alikes import name_problem
 from pipeline.complete_file import remove_interrupted, write_complete
-from pipeline.errors import KeyFileError, PurposeError, StoreError
+from pipeline.errors import KeyFileError, PublicationError, PurposeError, StoreError
 from pipeline.local_time import local_text
 from pipeline.privacy.access_log import AccessLog
 from pipeline.privacy.keys import Key, create_key, load_key
@@ -211,15 +211,47 @@ class Home:
         SettingsError
             The named configuration is of another force.
         """
+        self.refuse_lost_store()
         if not self.store.exists():
             raise StoreError(f"there is no home in {self.path}; make one with: harmspot --home {self.path} init")
         if self.config_file is not None:
             self.refuse_other_force()
         return self
 
+    def refuse_lost_store(self) -> None:
+        """Raise StoreError if publications stand here without the store that they were computed from.
+
+        A new store, and a new key, would publish a fraction of what is known as the latest run.
+        """
+        left = [path.name for path in (self.published, self.restricted) if path.exists()]
+        if left and not self.store.exists():
+            raise StoreError(
+                f"{self.store} is missing, and {' and '.join(left)} {'stand' if left[1:] else 'stands'} beside it: "
+                "restore it from a backup, with the key it was made with. To begin anew, name another folder with "
+                "--home; nothing was changed"
+            )
+
+    def refuse_foreign_publication(self) -> None:
+        """Raise PublicationError if a run in the published file was published by another home."""
+        from pipeline.publication.publish import runs
+
+        others = set(runs(self.path)["home_name"].dropna()) - {self.key.home_name} if self._has_key() else set()
+        if others:
+            raise PublicationError(
+                f"{self.published} holds runs of another home: restore this home's own from a backup, or move "
+                "published.duckdb and restricted.duckdb away and run again"
+            )
+
     def ensure(self) -> "Home":
-        """Create the folder and its key if missing, and log it; create nothing if the settings cannot be read."""
+        """Create the folder and its key if missing, and log it; create nothing if the settings cannot be read.
+
+        Raises
+        ------
+        StoreError
+            As `refuse_lost_store`.
+        """
         _ = self.settings
+        self.refuse_lost_store()
         self.path.mkdir(parents=True, exist_ok=True)
         remove_interrupted(self.path / "key")
         if not (self.store.exists() or self._has_key()):

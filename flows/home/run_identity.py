@@ -117,8 +117,9 @@ def code_version() -> str:
 
 
 def hash_of_boundaries(force: ForceSettings) -> str:
-    """Return a hash of the files of the force: areas, places, staffing, equity shares, fidelity, further sets."""
+    """Return a hash of the files of the force, each under what it is for."""
     files = {"place names": force.place_names.path, "institutions": force.institutions, **_earlier_files(force)}
+    files |= {"harm matrix": force.harm_matrix, "substances": force.substances}
     return hash_of_files(files | {f"further {name}": areas.path for name, areas in sorted(force.areas.further.items())})
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,12 +24,14 @@ from models.operations.crackdowns import CrackdownsConfig
 from models.operations.promises import PromisesConfig
 from models.operations.shifts import Shift, read_shifts
 from models.operations.visits import VisitsConfig
+from models.outcomes.unit_costs import UnitCost, unit_cost_of
 from models.people_scores.config import PeopleConfig
 from models.places.address_piles import AddressPilesConfig
 from models.places.markets import MarketsConfig
 from models.places.quality_checks import QualityConfig
 from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
+from pipeline.given_yaml import read_given_yaml
 from pipeline.map_link import check_map_link
 from pipeline.messages.partners import Partner
 from pipeline.privacy.short_ids import SOURCE_IDS
@@ -178,11 +180,14 @@ class ForceSettings:
     staffing: StaffingSettings
     fidelity: Path
     equity_shares: Path | None
+    harm_matrix: Path
+    substances: Path
     shifts: Mapping[str, str]
     language: str
     place_names: PlaceNamesSettings
     map_link: str
     messages: Path | None
+    unit_costs: Annotated[Mapping[str, UnitCost], Sections(unit_cost_of)]
 
     def __post_init__(self) -> None:
         self._check_language()
@@ -377,6 +382,7 @@ class Settings:
             "place_names": {**dataclasses.asdict(force.place_names), "path": None},  # the file by its content
             "assumed_hours": force.staffing.assumed_total_hours_per_day,
             "areas": force.areas.deciding,
+            "unit_costs": {name: dataclasses.asdict(cost) for name, cost in sorted(force.unit_costs.items())},
             "further_areas": {name: further.deciding for name, further in force.areas.further.items()},
             **{
                 section.name: dataclasses.asdict(getattr(self, section.name))
@@ -421,6 +427,7 @@ def load_settings(config_file: Path | None = None, environment: Mapping[str, str
         chosen = checked_keys(Settings, _read_yaml(config_file), config_file.resolve().parent, str(config_file))
         values = _merged(values, chosen)
     for name, text in sorted(environment.items()):
+        _refuse_single_underscore(name)
         if name.startswith(ENVIRONMENT_PREFIX):
             override = _nested(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), _yaml_or_text(text))
             values = _merged(values, checked_keys(Settings, override, Path.cwd(), f"environment variable {name}"))
@@ -434,6 +441,20 @@ def load_settings(config_file: Path | None = None, environment: Mapping[str, str
     return settings
 
 
+def _refuse_single_underscore(name: str) -> None:
+    """Raise SettingsError if a variable looks like a setting and is none, as HARMSPOT_FORCE_NAME does."""
+    words = name.removeprefix("HARMSPOT_").lower().split("_")
+    sections = {item.name for item in fields(Settings)}
+    section = next((found for n in range(len(words), 0, -1) if (found := "_".join(words[:n])) in sections), None)
+    if name.startswith("HARMSPOT_") and section:
+        parts = [section, "_".join(words)[len(section) + 1 :]]
+        meant = "__".join(filter(None, parts)).upper()
+        raise SettingsError(
+            f"environment variable {name} sets nothing; two underscores stand before each part of a setting, such as "
+            f"{ENVIRONMENT_PREFIX}{meant}"
+        )
+
+
 def _yaml_or_text(text: str) -> Any:
     """Return the value of a variable; text that is not YAML, such as the cron line `* * * * *`, is returned as is."""
     try:
@@ -444,25 +465,14 @@ def _yaml_or_text(text: str) -> Any:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)  # in Python it takes ten times as long
+        content = read_given_yaml(path)
     except OSError as error:
         raise SettingsError(f"configuration {path}: {error.strerror}; give an existing file with --config") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"configuration {path}: not readable as YAML{yaml_problem(error)}") from None
+    except ValueError as error:
+        raise SettingsError(f"configuration {path}: not readable as YAML: {error}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"configuration {path}: expected sections such as `force:`, found {type(content).__name__}")
     return content
-
-
-def yaml_problem(error: Exception) -> str:
-    """Return the place and kind of a YAML error, without any text of the file, which may hold passwords."""
-    if isinstance(error, OSError):
-        return f": {error.strerror}"
-    mark = getattr(error, "problem_mark", None)
-    if mark is None:
-        return ": not UTF-8 text" if isinstance(error, UnicodeDecodeError) else ""
-    problem = re.split("['\"]", getattr(error, "problem", None) or "")[0].strip()  # quoted text comes from the file
-    return f": line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,10 +24,11 @@ def open_home_store(home: Home) -> Store:
     SettingsError
         The settings are of another force.
     StoreError
-        The home is for rehearsals, and the store was not made for them; or as `open_store`.
+        The home is for rehearsals, and the store was not made for them; or as `Home.refuse_lost_store`, `open_store`.
     """
     wait_s = home.settings.store.wait_s
     home.refuse_other_force()
+    home.refuse_lost_store()
     store = open_store(home.store, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
     if home.is_rehearsal and not store.is_for_rehearsals():
         store.close()

@@ -1,7 +1,10 @@
-"""The ledger: every human decision of a home in order of recording, read once and passed to whoever asks about it."""
+"""The ledger: every human decision of a home in order of recording, read once and passed to whoever asks about it.
+
+A decision about a person is recorded under the id that a list had. It holds for all ids of that person.
+"""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -10,14 +13,16 @@ from flows.home.store_access import open_home_store
 from models.governance.actors import name_of
 from pipeline.store.human_events import HumanEvent
 from pipeline.store.interface import Store
+from pipeline.store.same_people import SamePeople
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The human events of a home in order of recording, and the time zone in which their days are counted."""
+    """The human events of a home in order of recording, the zone of their days, and people with several ids."""
 
     events: tuple[HumanEvent, ...]
     zone: ZoneInfo
+    same: SamePeople = field(default_factory=SamePeople, repr=False)
 
     def about(self, *subject_kinds: str, kinds: Collection[str] = ()) -> list[HumanEvent]:
         """Return the events about subjects of these kinds; with `kinds`, only events of those kinds."""
@@ -26,23 +31,29 @@ class Ledger:
 
     def until(self, moment: datetime) -> "Ledger":
         """Return the ledger as it was at a moment, with that moment's events."""
-        return Ledger(tuple(event for event in self.events if event.at <= moment), self.zone)
+        return replace(self, events=tuple(event for event in self.events if event.at <= moment))
 
     def plus(self, *events: HumanEvent) -> "Ledger":
         """Return the ledger with events that were just recorded."""
-        return Ledger((*self.events, *events), self.zone)
+        return replace(self, events=(*self.events, *events))
 
     @property
-    def erased_people(self) -> list[str]:
-        """The pseudonyms of erased people, in order of erasure."""
+    def erased_ids(self) -> list[str]:
+        """The pseudonyms that were erased, in order of erasure."""
         return list(dict.fromkeys(event.subject for event in self.about("person", kinds=["erased"])))
+
+    @property
+    def erased_people(self) -> set[str]:
+        """All pseudonyms of erased people, also one joined to theirs since."""
+        return self.same.everyone(self.erased_ids)
 
 
 def ledger_of(home: Home, store: Store) -> Ledger:
     """Return the ledger of an open store, without what disabled users left pending."""
     events = store.ledger()
     void = void_events(events, home.disabled_looks)
-    return Ledger(tuple(event for event in events if event.event_id not in void), home.settings.force.zone)
+    kept = tuple(event for event in events if event.event_id not in void)
+    return Ledger(kept, home.settings.force.zone, store.same_people())
 
 
 def void_events(events: Sequence[HumanEvent], disabled_looks: Collection[str]) -> set[str]:

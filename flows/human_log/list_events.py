@@ -1,6 +1,7 @@
 """Decisions on lists from the ledger, and their tables."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -10,7 +11,14 @@ from flows.human_log.ledger import Ledger
 from models.governance.actors import same_person
 from models.governance.life_cycle import Event
 from models.governance.list_effects import EFFECT, EFFECT_EVENTS, Effect, Effects
-from models.governance.list_lifecycle import LIST_EVENTS, ListStatus, split_list_id, statuses
+from models.governance.list_lifecycle import (
+    LIST_EVENTS,
+    ListStatus,
+    split_list_id,
+    statuses,
+    taken_off_since,
+    withheld,
+)
 from pipeline.publication.tables import read_tables
 from pipeline.store.human_events import HumanEvent
 
@@ -20,6 +28,17 @@ EVALUATION = ("evaluated_by", "evaluated_at", "found", "report", "report_sha256"
 def list_events(ledger: Ledger) -> list[HumanEvent]:
     """Return the decisions on lists, and the registrations and evaluations of their effects."""
     return ledger.about("list", kinds=[*LIST_EVENTS, *EFFECT_EVENTS])
+
+
+def withheld_people(ledger: Ledger, now: datetime) -> set[tuple[str, str]]:
+    """Return (list name, person_id) of the exceptions in force, for all ids of each person."""
+    found = withheld(list_events(ledger), now)
+    return {(name, each) for name, person_id in found for each in ledger.same.ids(person_id)}
+
+
+def taken_off_people(ledger: Ledger, list_name: str, since: datetime) -> set[str]:
+    """Return all ids of everybody whom an exception took off a list of any run at `since` or later."""
+    return ledger.same.everyone(taken_off_since(list_events(ledger), list_name, since))
 
 
 def list_effects(ledger: Ledger) -> dict[str, Effects]:

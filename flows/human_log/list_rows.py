@@ -4,6 +4,7 @@ Each read is logged. `read_list` is how people are read; `published_list` return
 only protect: to revoke a list, to take somebody off, to erase.
 """
 
+from collections.abc import Collection, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,10 +16,10 @@ from flows.home.home import Home
 from flows.home.store_access import open_home_store, read_people
 from flows.human_log.audit_events import halt_of
 from flows.human_log.ledger import Ledger
-from flows.human_log.list_events import list_events
+from flows.human_log.list_events import list_events, withheld_people
 from flows.human_log.listed_now import why_off
 from models.governance.audits import is_halted
-from models.governance.list_lifecycle import LISTS, list_id_of, status_of, withheld, without_withheld
+from models.governance.list_lifecycle import LISTS, list_id_of, status_of, without_withheld
 from models.people_lists.still_listed import in_words
 from pipeline.publication.publish import latest_usable, runs
 from pipeline.store.interface import Store
@@ -96,11 +97,11 @@ def ask_list(
     reader: str | None,
     purpose: str | None,
     store: Store | None = None,
-    person_id: str | None = None,
+    people: Collection[str] | None = None,
 ) -> AskedRows:
-    """Return the rows of a table, or of one person in it, by whether they still stand; parameters as `read_list`."""
+    """Return the rows of a table, or of some ids in it, by whether they still stand; parameters as `read_list`."""
     rows = published_list(home, ledger, table, run_id, reader=reader, purpose=purpose)
-    rows = rows if person_id is None else rows[rows["person_id"].eq(person_id)]
+    rows = rows if people is None else rows[rows["person_id"].isin(people)]
     list_name = table if table in LISTS else OF_LIST.get(table)
     if list_name is None or rows.empty:
         return AskedRows(rows, rows.iloc[:0], pd.Series(dtype="str"))
@@ -149,8 +150,8 @@ def published_list(
         rows = rows[~rows["person_id"].isin(ledger.erased_people)].reset_index(drop=True)
     if table not in LISTS:
         return rows
-    events, now = list_events(ledger), home.now()
-    kept = without_withheld(rows, table, withheld(events, now))
+    now = home.now()
+    kept = without_withheld(rows, table, withheld_people(ledger, now))
     return kept if kept.empty else kept.assign(list_status=_state(home, ledger, kept, table, now))
 
 
@@ -171,7 +172,16 @@ def resolve_people(home: Home, rows: pd.DataFrame, *, reader: str | None, purpos
     """Return the rows with the force's own ids in column raw_person_id; this is logged first, as a separate action."""
     home.log_access("resolve", {"people": int(rows["person_id"].nunique())}, reader=reader, purpose=purpose)
     with open_home_store(home) as store:
-        raw = store.resolve_pseudonyms(rows["person_id"].unique().tolist())
+        raw = own_ids(store, rows["person_id"].unique())
     resolved = rows.assign(raw_person_id=rows["person_id"].map(raw))
     place = list(rows.columns).index("person_id") + 1
     return resolved[[*rows.columns[:place], "raw_person_id", *rows.columns[place:]]]
+
+
+def own_ids(store: Store, people: Iterable[str]) -> dict[str, str]:
+    """Return the force's own ids of people, all of somebody with several. Log the access before you call this."""
+    same = store.same_people()
+    ids = {person_id: same.ids(person_id) for person_id in people}
+    raw = store.resolve_pseudonyms([each for of_one in ids.values() for each in of_one])
+    found = {person_id: [raw[each] for each in of_one if each in raw] for person_id, of_one in ids.items()}
+    return {person_id: " = ".join(sorted(own)) for person_id, own in found.items() if own}

@@ -9,6 +9,7 @@ people now; no other module says what takes somebody off. Erased people are left
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -24,12 +25,15 @@ from flows.inputs.assembly import (
     read_run_codebook,
 )
 from flows.run.prioritise import find_street_markets, flagrant_cells
+from models.governance.list_lifecycle import ENFORCEMENT_LISTS
 from models.governance.notice_lifecycle import Notice
 from models.people_lists import still_listed
 from models.people_lists.assess import NO_PREVIOUS, PreviousPeople
 from models.people_lists.still_listed import Decided, decide_again
+from pipeline.local_time import LATEST
 from pipeline.publication.publish import latest_usable, read_for_rules, runs
 from pipeline.store.interface import Store
+from pipeline.store.same_people import SamePeople
 from pipeline.store.snapshot import snapshot_of
 
 BY_CHANCE = ("person_tier", "dealer_ranking", "call_in")  # a run lists people on these by their chance, for a term
@@ -69,14 +73,45 @@ def why_off(
     """
     if entries.empty:
         return pd.Series(dtype="str", index=entries.index)
+    asked = partial(_why_off, home, store, list_name, entries, run_id, at, is_listed)
+    why = asked(at or LATEST)
+    if list_name in ENFORCEMENT_LISTS and (then := _joined_otherwise(home, store, entries, run_id, at or LATEST)):
+        why = why.where(why.ne(""), asked(then))
+    return why
+
+
+def _joined_otherwise(home: Home, store: Store, entries: pd.DataFrame, run_id: str, now: datetime) -> datetime | None:
+    """Return known_at of the run if it took other ids for one person than are known to be now; None if the same.
+
+    An entry stands if it does by both readings: until the next run a join or a parting takes people off lists, and
+    keeps nobody on.
+    """
+    run: Any = runs(home.path).set_index("run_id").loc[run_id]
+    then: datetime = run["known_at"].to_pydatetime()
+    before, after = store.same_people(then), store.same_people(now)
+    return then if any(before.ids(each) != after.ids(each) for each in entries["person_id"].unique()) else None
+
+
+def _why_off(
+    home: Home,
+    store: Store,
+    list_name: str,
+    entries: pd.DataFrame,
+    run_id: str,
+    at: datetime | None,
+    is_listed: pd.Series | None,
+    joined_at: datetime,
+) -> pd.Series:
+    """Return what `why_off` does, with the ids that were known to be one person at `joined_at`."""
     people, (begins, ends) = entries["person_id"].unique(), _validity(home, run_id)
     as_of = at or _within(home.now(), begins, ends)
-    now = decided(home, store, list_name, people, run_id, at=at, as_of=as_of, is_chance_sure=True)
+    asked = partial(decided, home, store, list_name, people, run_id, is_chance_sure=True, joined_at=joined_at)
+    now = asked(at=at, as_of=as_of)
+    entries = store.same_people(joined_at).in_one(entries)
     why = still_listed.why_off(list_name, entries, now)
     is_gated = now.decisions["gate"].reindex(entries["person_id"]).ne("passed").to_numpy()
     if at is None and list_name in BY_CHANCE and home.now() >= ends:
-        listed = decided(home, store, list_name, people, run_id, as_of=begins, is_chance_sure=True)
-        why = why.where(is_gated, still_listed.why_off(list_name, entries, listed))
+        why = why.where(is_gated, still_listed.why_off(list_name, entries, asked(as_of=begins)))
     return why if is_listed is None else why.where(is_listed | is_gated, "")
 
 
@@ -112,11 +147,13 @@ def decided(
     at: datetime | None = None,
     as_of: datetime | None = None,
     is_chance_sure: bool = False,
+    joined_at: datetime | None = None,
 ) -> Decided:
     """Return what the rules of a run say now of some people; parameters as of `why_off`.
 
     `as_of` is the clock, by default the home's, within the time that the lists of the run are valid. With
-    `is_chance_sure` whoever the run did not list has every chance, and is off for other reasons alone.
+    `is_chance_sure` whoever the run did not list has every chance, and is off for other reasons alone. Decisions are by
+    the one id of each person; which ids are one is as known at `joined_at`, by default at `at`.
     """
     settings = home.settings
     known_at = at or store.latest_known_at(home.now())
@@ -124,8 +161,12 @@ def decided(
     codebook, is_of_sellers = read_run_codebook(settings, as_of), list_name == SELLERS
     markets_since = as_of - timedelta(days=7 * settings.markets.window_weeks + 1) if is_of_sellers else None
     since = as_of - timedelta(days=settings.people.window_days + 1)
-    before, chances = _published(home, list_name, run_id, people)
-    with snapshot_of(store.versions_about(people, markets_since), as_of=as_of, known_at=known_at, since=since) as known:
+    joined_at = joined_at or at or LATEST
+    same = store.same_people(joined_at)
+    people = {same.one_id(person_id) for person_id in people}
+    before, chances = _published(home, list_name, run_id, same, people)
+    versions = store.versions_about(people, markets_since)
+    with snapshot_of(versions, as_of=as_of, known_at=known_at, since=since, joined_at=joined_at) as known:
         if is_of_sellers:
             geography = read_map(settings)
             place_incidents(known.connection, geography, codebook, as_of, settings)
@@ -142,7 +183,7 @@ def decided(
         frames.custody,
         frames.warrants,
         codebook,
-        chances.reindex(pd.Index(people), fill_value=1.0) if is_chance_sure else chances,
+        chances.reindex(pd.Index(sorted(people)), fill_value=1.0) if is_chance_sure else chances,
         before,
         as_of=local_zone_clock(as_of, settings),
         config=settings.people,
@@ -161,14 +202,14 @@ def _within(now: datetime, begins: datetime, ends: datetime) -> datetime:
 
 
 def _published(
-    home: Home, list_name: str, run_id: str, people: Collection[str]
+    home: Home, list_name: str, run_id: str, same: SamePeople, people: Collection[str]
 ) -> tuple[PreviousPeople, "pd.Series[float]"]:
     """Return the tables of the run about the people, and their chances, as far as the list is made by them."""
     if list_name not in BY_CHANCE:
         return NO_PREVIOUS, pd.Series(dtype=float)
 
     tables = read_for_rules(home.path, home.key, ["person_tier", "tier_term", "seller_term", SELLERS], run_id)
-    *own, sellers = (rows[rows["person_id"].isin(people)] for rows in tables.values())
-    before, listed = PreviousPeople(*own), [own[0], sellers]
-    chances = pd.concat([rows[["person_id", "p_top_k"]] for rows in listed]).drop_duplicates("person_id")
-    return before, chances.set_index("person_id")["p_top_k"]
+    ids = same.everyone(people)
+    *own, sellers = (rows[rows["person_id"].isin(ids)] for rows in tables.values())
+    chances = pd.concat([same.in_one(rows[["person_id", "p_top_k"]]) for rows in (own[0], sellers)])
+    return PreviousPeople(*own).in_one(same.one_ids), chances.groupby("person_id")["p_top_k"].max()

@@ -1,7 +1,7 @@
 """Notices from the ledger, their pages and their tables."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from models.governance.notice_kinds import KINDS
 from models.governance.notice_lifecycle import Notice
 from pipeline.pages.notice import NoticePage, render_notice
 from pipeline.publication.tables import read_tables
+from pipeline.store.same_people import SamePeople
 
 
 def notices_of(ledger: Ledger) -> dict[str, Notice]:
@@ -25,8 +26,16 @@ def notices_of(ledger: Ledger) -> dict[str, Notice]:
             notices.setdefault(event.subject, Notice(fields, ledger.zone, **origin, is_recorded=True))
         elif event.subject in notices:
             notices[event.subject] = notices[event.subject].plus(event)
-    erased = set(ledger.erased_people)
+    erased = ledger.erased_people
     return {notice_id: notice for notice_id, notice in notices.items() if notice.subject not in erased}
+
+
+def by_one_id(notice: Notice, same: SamePeople) -> Notice:
+    """Return a notice as if it were to the one id of its person, to compare whom notices are to."""
+    fields = notice.fields
+    if not notice.kind.is_to_person:
+        return notice
+    return replace(notice, fields={**fields, notice.kind.subject: same.one_id(fields[notice.kind.subject])})
 
 
 def notice_page(notice: Notice, recipient: str | None = None, *, is_rehearsal: bool = False) -> NoticePage:

@@ -6,6 +6,7 @@ from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.audit_events import audit_report
 from flows.human_log.embargoes import Cover, embargoed_cells, is_covered
+from flows.human_log.harm_grades import harm_grade
 from flows.human_log.ledger import Ledger, ledger_of
 from flows.human_log.list_events import list_tables
 from flows.human_log.notice_records import notice_states
@@ -21,9 +22,10 @@ def shown(home: Home, store: Store, ledger: Ledger) -> Shown:
         name: _without_covered(rows, cells, home.settings.places.cell_size_m)
         for name, rows in notice_states(ledger).items()
     }
-    made = {**states, **list_tables(ledger), "audit_report": audit_report(home, ledger)}
+    signed = {"audit_report": audit_report(home, ledger), "harm_grade": harm_grade(ledger, home.now())}
+    made = {**states, **list_tables(ledger), **signed}
     places = {name: store.redact_words(frame) for name, frame in made.items() if name in read_tables().published}
-    return Shown({**made, **places}, ledger.erased_people, Cover(cells) if cells else None)
+    return Shown({**made, **places}, ledger.erased_ids, Cover(cells) if cells else None)
 
 
 def _without_covered(states: pd.DataFrame, cells: tuple[str, ...], size_m: float) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from models.places.axes import codebook_axes
 from pipeline.database import named_queries
 from pipeline.events.codebook import read_codebook
 from pipeline.reference_table import Column, TableFile
+from pipeline.store.same_people import SamePeople, same_people_in
 from pipeline.wording.area_names import area_label
 
 SQL = Path(__file__).parents[1] / "sql"
@@ -332,7 +333,12 @@ SHARES = {"group": Column("a group"), "share": Column("a share from 0 to 1", "nu
 def group_shares(areas: gpd.GeoDataFrame, settings: Settings) -> pd.DataFrame | None:
     """Return area_id, group, share from the file of equity shares, or None if the settings name none."""
     path = settings.force.equity_shares
-    return None if path is None else _by_area(path, "equity shares", SHARES, areas)
+    return None if path is None else shares_in(path, areas)
+
+
+def shares_in(path: Path, areas: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return area_id, group, share from a file as of `force.equity_shares`."""
+    return _by_area(path, "equity shares", SHARES, areas)
 
 
 def _by_area(path: Path, what: str, columns: dict[str, Column], areas: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -355,6 +361,7 @@ class PeopleFrames:
     custody: pd.DataFrame = field(repr=False)
     warrants: pd.DataFrame = field(repr=False)
     actions: pd.DataFrame = field(repr=False)
+    same: SamePeople = field(default_factory=SamePeople, repr=False)
 
 
 def people_frames(
@@ -365,13 +372,11 @@ def people_frames(
     connection.register("flagrant_cell", cells)
     events = query(connection, "person_events", **local_clock(as_of, settings))
     connection.unregister("flagrant_cell")
-    return PeopleFrames(
-        events,
-        *(
-            connection.table(f"{name}_snapshot").order("ALL").to_arrow_table().to_pandas()
-            for name in ("person", "custody", "warrant", "action")
-        ),
+    persons, custody, warrants, actions = (
+        connection.table(f"{name}_snapshot").order("ALL").to_arrow_table().to_pandas()
+        for name in ("person", "custody", "warrant", "action")
     )
+    return PeopleFrames(events, persons, custody, warrants, actions, same_people_in(connection))
 
 
 def read_run_codebook(settings: Settings, as_of: datetime) -> pd.DataFrame:

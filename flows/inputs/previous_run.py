@@ -20,6 +20,7 @@ class Previous:
     """Tables of the predecessor run."""
 
     as_of: pd.Timestamp
+    known_at: pd.Timestamp
     area_ranking: pd.DataFrame
     area_set_ranking: pd.DataFrame
     cell_forecast: pd.DataFrame
@@ -60,6 +61,7 @@ def read_previous(home: Home, run_id: str | None, crs: str) -> Previous | None:
     outlined = {name: _in_crs(places[name], run["crs"], crs) for name in ("market", "hotspot")}
     return Previous(
         as_of=run["as_of"],
+        known_at=run["known_at"],
         **{**places, **outlined},
         **{
             name: read_people(home, name, run_id, reader=READER, purpose=PURPOSE)

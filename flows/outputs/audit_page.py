@@ -1,4 +1,4 @@
-"""Draft audit reports from a run: displacement and feedback. Fairness needs records of groups, which a run lacks."""
+"""Draft audit reports from a run: displacement and feedback; `flows.disclosure.fairness` drafts that on fairness."""
 
 from datetime import date
 from pathlib import Path

@@ -1,5 +1,6 @@
 """Explain one area or person from the published rows; for a person on no list, from the store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -167,18 +168,20 @@ def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | N
         If there is no person with that id; the read is logged in that case, too.
     """
     person_id = home.pseudonym_of(person)
-    read = {"reader": reader, "purpose": purpose, "person_id": person_id}
     with open_home_store(home) as store:
         ledger = ledger_of(home, store)
-        asked = {name: ask_list(home, ledger, name, run_id, **read, store=store) for name in PERSON_TABLES}
-        if store.resolve_pseudonym(person_id) in (None, TOMBSTONE):
+        same, ids = ledger.same, ledger.same.ids(person_id)
+        read: dict[str, Any] = {"reader": reader, "purpose": purpose, "people": ids, "store": store}
+        asked = {name: ask_list(home, ledger, name, run_id, **read) for name in PERSON_TABLES}
+        if {store.resolve_pseudonym(each) for each in ids} <= {None, TOMBSTONE}:
             raise PublicationError(
                 "no person with that id (ids match exactly, including case and spaces): give the force's own id, or "
                 "the pseudonym that a list shows"
             )
         run = kept_run(home, run_id)
         now = decided(home, store, "person_tier", [person_id], run["run_id"])
-    tables = {name: each.rows for name, each in asked.items()}
+    listed_as, person_id = ids, same.one_id(person_id)
+    tables = {name: same.in_one(each.rows) for name, each in asked.items()}
     if is_gated(person_id, now):
         tables |= {name: tables[name].iloc[:0] for name in ("tier_term", "seller_term", "person_change")}
     off = [(person_id, name, why) for name in LIST_TABLES for why in asked[name].why]
@@ -186,16 +189,18 @@ def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | N
     if all(tables[name].empty for name in LIST_TABLES):
         tables["decision"] = decision_now(person_id, now, home.settings.people)
         if tables["decision"].empty and not off and person_id in now.decisions.index:
-            tables["decision"] = _decision(home, person_id, run)
+            tables["decision"] = same.in_one(_decision(home, listed_as, run))
     return PersonRows(person_id, tables)
 
 
-def _decision(home: Home, person_id: str, run: pd.Series) -> pd.DataFrame:
+def _decision(home: Home, ids: Sequence[str], run: pd.Series) -> pd.DataFrame:
+    """Return what the run decided of the person of these ids; it may have known less of them."""
     settings_now = {"code_version": code_version(), "config_hash": home.settings.identity(), "seed": home.settings.seed}
     if any(run[name] != value for name, value in settings_now.items()):
         home.progress("settings or version have changed since the run; this explanation uses the current ones")
     people = people_of_run(home, run)
-    return decision(person_id, people.decisions, people.evidence, home.settings.people)
+    of_each = [decision(each, people.decisions, people.evidence, home.settings.people) for each in ids]
+    return pd.concat(of_each, ignore_index=True)
 
 
 def person_lines(rows: PersonRows, zone: ZoneInfo) -> list[str]:

@@ -39,6 +39,8 @@ TABLES = (
     "area_recent",
     "recent_incident",
     "offence_ranking",
+    "scoreboard",
+    "enforcement_ledger",
 )
 REPORT = "report.html"  # beside layers that are written elsewhere
 

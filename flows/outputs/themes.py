@@ -16,6 +16,7 @@ KINDS = {
     "VARCHAR": "string",
     "VARCHAR[]": "list",
     "INTEGER[]": "list",
+    "DOUBLE[]": "list",
     "INTEGER": "int32",
     "BIGINT": "int64",
     "DOUBLE": "double",

@@ -10,14 +10,13 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
-import yaml
 
-from flows.home.settings import Settings, SettingsError, yaml_problem
+from flows.home.settings import Settings, SettingsError
 from flows.inputs.assembly import Map, query
-from geo.market_shapes import PATROL_CELLS, Ground, near_treatment
+from flows.inputs.report_history import cells_on, read_history
+from geo.market_shapes import PATROL_CELLS, near_treatment
 from geo.placement import place_points
 from geo.same_place import Boxes
-from models.arrays import Ints
 from models.operations.crackdowns import FACTS, Calendar, plan_crackdowns
 from models.operations.history import is_same_market, operations_of, particulars, without_hidden_actions
 from models.operations.overdose_watch import HISTORY_DAYS, SHOWN_AFTER_DAYS, WatchPlan, watch_overdoses
@@ -25,6 +24,7 @@ from models.operations.promises import Promises, track_promises
 from models.operations.visits import explore, plan_visits
 from models.places.displacement import are_any_due, measure_displacement
 from models.places.markets import Markets, middle_of
+from pipeline.given_yaml import read_given_yaml
 from pipeline.near_words import did_you_mean
 
 CORE_CELLS = 2.9  # distance of a market's core from its middle, in cells
@@ -198,32 +198,18 @@ def where_harm_went(
 
     Nothing on `hidden` ground is named; column is_hidden marks the operations there.
     """
-    points, history = pd.DataFrame(columns=["x_m", "y_m"]), pd.DataFrame()
-    if are_any_due(operations, pd.Timestamp(as_of)):
-        points = query(connection, "report_history#points")
-        history = query(
-            connection,
-            "report_history#reports",
-            categories=["category", "daypart", "kind"],
-            time_zone=settings.force.time_zone,
-        )
+    ground, history = read_history(
+        connection, geography, settings, is_needed=are_any_due(operations, pd.Timestamp(as_of))
+    )
     measured = measure_displacement(
         operations,
         history,
-        Ground(geography.grid, geography.cells, points),
+        ground,
         as_of=pd.Timestamp(as_of),
         longest_days=settings.crackdowns.baseline_days,
-        withheld=_cells_on(hidden, geography),
+        withheld=cells_on(hidden, geography),
     )
     return _shown(measured, set(operations.loc[operations["is_hidden"], "market_id"]))
-
-
-def _cells_on(hidden: Boxes | None, geography: Map) -> Ints | None:
-    """Return cell_ix, cell_iy of the map on hidden ground."""
-    if hidden is None:
-        return None
-    cells = geography.cells[["cell_ix", "cell_iy"]].to_numpy(np.int64)
-    return cells[hidden.holds_cells(cells[:, 0], cells[:, 1], geography.grid)]
 
 
 def _shown(rows: pd.DataFrame, hidden: Collection[str]) -> pd.DataFrame:
@@ -298,9 +284,9 @@ def read_checklist(path: Path) -> list[dict[str, str]]:
     """Return the items of the fidelity checklist; raise SettingsError if one is not item, fact and phase."""
     where = f"fidelity checklist {path}"
     try:
-        items: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise SettingsError(f"{where} cannot be read as YAML{yaml_problem(error)}") from None
+        items: Any = read_given_yaml(path)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{where} cannot be read as YAML: {getattr(error, 'strerror', error)}") from None
     if not isinstance(items, list) or not items:
         raise SettingsError(f"{where}: expected a list of items, each with item, fact and due")
     for number, item in enumerate(items, start=1):

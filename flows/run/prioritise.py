@@ -39,6 +39,7 @@ from flows.run.area_sets import (
 )
 from flows.run.draft_notices import area_notices, person_notices
 from flows.run.gate import examine_input, pass_gate
+from flows.run.joined_people import joined_people
 from flows.run.map_shapes import map_shape
 from flows.run.outcomes import monitor_outcomes
 from flows.run.place_text import (
@@ -150,8 +151,10 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             where_harm_went, snapshot.connection, plan_inputs.operations, geography, as_of, settings, hidden
         )
         measured = call(
-            measure_outcomes, home, identity, snapshot.connection, geography, plan_inputs.operations, codebook
-        )
+            measure_outcomes, home, identity, snapshot.connection, geography, plan_inputs.operations, codebook,
+            displacement, plan_inputs.overdose_watch, hidden,
+            people=persons, place_actions=plan_inputs.actions, site_events=plan_inputs.site_events,
+        )  # fmt: skip
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings.force.areas.note), *notes_of(forecast)]
         plans = call(
@@ -238,7 +241,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
     }
     # Nothing is announced of further sets.
     places["area_set_ranking"] = places["area_set_ranking"].assign(**dict.fromkeys(ANNOUNCED))
-    lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
+    lists = joined_people({name: getattr(people, name) for name in PEOPLE_TABLES}, persons.same, previous)
     return Products(
         published={**places, "place_change": changes},
         restricted={
@@ -393,22 +396,29 @@ def people_of_run(home: Home, run: pd.Series) -> PeopleLists:
 
     The current settings apply. A predecessor that is no longer kept is ignored.
     """
-    settings, as_of = home.settings, run["as_of"].to_pydatetime()
     before = run["predecessor_run_id"] if run["predecessor_run_id"] in set(runs(home.path)["run_id"]) else None
-    geography, codebook = read_map(settings), read_run_codebook(settings, as_of)
+    geography = read_map(home.settings)
     previous = read_previous(home, before, geography.grid.crs)
-    known_at, since = run["known_at"].to_pydatetime(), earliest(as_of, settings)
-    with open_home_snapshot(home, as_of, known_at=known_at, since=since) as snapshot:
+    return people_at(home, run["as_of"].to_pydatetime(), run["known_at"].to_pydatetime(), geography, previous)[1]
+
+
+def people_at(
+    home: Home, as_of: datetime, known_at: datetime, geography: Map, previous: Previous | None = None
+) -> tuple[PeopleFrames, PeopleLists]:
+    """Return the frames of people at two clocks, and the lists that a run at them would make by current settings."""
+    settings, codebook = home.settings, read_run_codebook(home.settings, as_of)
+    with open_home_snapshot(home, as_of, known_at=known_at, since=earliest(as_of, settings)) as snapshot:
         place_incidents(snapshot.connection, geography, codebook, as_of, settings)
         markets = find_street_markets(market_reports(snapshot.connection, settings), geography, settings)
-        persons = people_frames(snapshot.connection, flagrant_cells(markets), as_of, settings)
-    return assess_everybody(persons, codebook, as_of, settings, previous)
+        frames = people_frames(snapshot.connection, flagrant_cells(markets), as_of, settings)
+    return frames, assess_everybody(frames, codebook, as_of, settings, previous)
 
 
 def assess_everybody(
     frames: PeopleFrames, codebook: pd.DataFrame, as_of: datetime, settings: Settings, previous: Previous | None
 ) -> PeopleLists:
-    """Return the lists of people."""
+    """Return the lists of people; of those with several ids the run before is read as of one person."""
+    before = PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term) if previous else None
     return assess_people(
         frames.events,
         frames.persons,
@@ -419,7 +429,7 @@ def assess_everybody(
         as_of=local_zone_clock(as_of, settings),
         config=settings.people,
         seed=settings.seed,
-        previous=PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term) if previous else None,
+        previous=before.in_one(frames.same.one_ids) if before else None,
     )
 
 

@@ -116,8 +116,11 @@ def daily_run(
     ------
     QualityError
         The input fails a check, and `allow_empty` is False.
+    PublicationError
+        The published file is of another home.
     """
     began = time.perf_counter()
+    home.refuse_foreign_publication()
     step = announced(home, call)
     if home.settings.ingest.sources:
         step(ingest_sources, home)
@@ -200,20 +203,21 @@ def search_for_people(home: Home, identity: RunIdentity, products: Products) -> 
     Nothing of the run is written before: a notice drafted from it would be shown by the next decision.
     """
     with open_home_store(home) as store:
-        run = pd.DataFrame([_row_of(identity, products)])
+        run = pd.DataFrame([_row_of(home, identity, products)])
         tables = {"run": run, **products.published, **products.restricted}
         raw_ids = [*store.raw_ids(), *store.erased_ids_in(tables)]
     refuse_raw_ids(tables, raw_ids)
 
 
-def _row_of(identity: RunIdentity, products: Products) -> dict[str, Any]:
+def _row_of(home: Home, identity: RunIdentity, products: Products) -> dict[str, Any]:
     shapes_id = products.published["map_shape"]["shapes_id"].iloc[0]
-    return identity.row(is_staffing_assumed=products.is_staffing_assumed, shapes_id=shapes_id)
+    row = identity.row(is_staffing_assumed=products.is_staffing_assumed, shapes_id=shapes_id)
+    return row | {"home_name": home.key.home_name}
 
 
 def publish_run(home: Home, identity: RunIdentity, products: Products) -> list[Path]:
     """Write both publication files and rename them over the old ones, restricted first."""
-    row = _row_of(identity, products)
+    row = _row_of(home, identity, products)
     people_valid_to = dict.fromkeys(products.restricted, identity.people_valid_to)
     result = publish(
         home.path,

@@ -4,12 +4,20 @@ from prefect import serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 
+from flows.home.cron_lines import refuse_bad_cron
 from flows.home.home import Home
 from flows.schedule.prefect_flows import backfill, daily, ingest, late
 
 
 def deployments(home: Home) -> list[RunnerDeployment]:
-    """Return the daily and late runs with their cron schedules, and ingest and backfill for manual starts."""
+    """Return the daily and late runs with their cron schedules, and ingest and backfill for manual starts.
+
+    Raises
+    ------
+    SettingsError
+        A line of the schedule is no cron line.
+    """
+    refuse_bad_cron(home.settings)
     zone = home.settings.force.time_zone
     schedule = home.settings.schedule
     parameters = {"home": home.path.resolve(), "config_file": home.config_file and home.config_file.resolve()}

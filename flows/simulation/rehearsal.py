@@ -24,7 +24,7 @@ from flows.run.prioritise import find_street_markets, prioritise
 from flows.schedule.daily import identify_run, publish_run
 from flows.simulation.town import write_map
 from models.operations.promises import Promises
-from models.simulate import Emitted, TownState, new_town, step
+from models.simulate import Emitted, SideEffects, TownState, new_town, step
 from models.simulate.world.sites import points_of_interest_geojson
 from models.simulate.world.town import areas_geojson
 from pipeline.publication.publish import read_published
@@ -91,7 +91,7 @@ class _Office:
     @classmethod
     def create(cls, folder: Path, seed: int, start: date, progress: Callable[[str], None]) -> "_Office":
         folder.mkdir(parents=True, exist_ok=True)
-        state = new_town(seed, start=start - timedelta(days=HISTORY_DAYS))
+        state = new_town(seed, start=start - timedelta(days=HISTORY_DAYS), side_effects=SideEffects())
         write_map(folder, seed, areas_geojson(state.town), points_of_interest_geojson(state.sites))
         home = Home(folder / "home", folder / "config.yaml", _noon(start), lambda text: None, is_for_rehearsals=True)
         home.ensure()

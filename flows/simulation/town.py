@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from models.simulate import simulate
+from models.simulate import SideEffects, simulate
 from pipeline.complete_file import write_complete
 
 
@@ -29,9 +29,17 @@ class TownFiles:
         return self.folder / "config.yaml"
 
 
-def write_town(folder: Path, *, seed: int, days: int, end: date, with_markets: bool = True) -> TownFiles:
+def write_town(
+    folder: Path,
+    *,
+    seed: int,
+    days: int,
+    end: date,
+    with_markets: bool = True,
+    side_effects: SideEffects | None = None,
+) -> TownFiles:
     """Simulate a town and write `events/<topic>.jsonl`, the map, `config.yaml`, and `truth/*.parquet`."""
-    town = simulate(seed=seed, days=days, end=end, with_markets=with_markets)
+    town = simulate(seed=seed, days=days, end=end, with_markets=with_markets, side_effects=side_effects)
     folder.mkdir(parents=True, exist_ok=True)
     write_map(folder, seed, town.areas, town.points_of_interest)
     for name in ("events", "truth"):

@@ -24,6 +24,13 @@ PROTECTIVE = (
 )  # fmt: skip
 
 
+# Kinds of action at a place that people record by themselves.
+RECORDED = (
+    "partners_told", "outreach", "announcement", "crackdown_start", "crackdown_end", "visit", "sanction",
+    "representation", "contest", "arrest", "seizure",
+)  # fmt: skip
+
+
 @lru_cache(maxsize=4096)
 def name_of(actor: str) -> str:
     """Return the normalised name: two spellings of one name have the same, and two names that look alike.

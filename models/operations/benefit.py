@@ -19,7 +19,7 @@ import pandas as pd
 
 from models.arrays import Floats, Row
 from models.checks import expect
-from models.operations.tipping import Z_80
+from models.statistics.intervals import Z_80
 from models.statistics.rank_draws import generator
 
 BANDS = ("high", "mid", "low")

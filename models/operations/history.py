@@ -24,7 +24,7 @@ OPENING = ("registration", "announcement", "crackdown_start")
 COLUMNS = (
     "area_id", "market_id", "registered_at", "outcome", "comparison", "stop_on", "partners_told_at", "announced_at",
     "notice_id", "promised_hours", "promised_start", "started_at", "surge_hours", "maintained_at",
-    "maintenance_hours", "ended_at", "arrest_count", "evaluated_at", "renewed_at",
+    "maintenance_hours", "ended_at", "arrest_count", "evaluated_at", "renewed_at", "found",
 )  # fmt: skip
 _MOMENTS = tuple(name for name in COLUMNS if name.endswith("_at"))
 SAME_CELLS = 3  # the largest drift, in cells, at which a market counts as the same
@@ -65,7 +65,7 @@ def operations_of(actions: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         COLUMNS: times in UTC, stop_on and promised_start dates; steps not yet done are null. An operation has no
         market_id before it is registered. renewed_at is the first registration, or version of its
-        own, that came before its evaluation.
+        own, that came before its evaluation; found is what the evaluation says.
     """
     operations: list[Row] = []
     current: dict[str, Row] = {}  # by area
@@ -187,6 +187,7 @@ def _evaluate(owed: list[Row], action: Row) -> None:
         if not may_be_evaluated(operation, action["at"].date()):
             continue
         operation |= {"evaluated_at": action["at"], "ended_at": operation["ended_at"] or action["at"]}
+        operation["found"] = particulars(_text(action["detail"]))["found"]
 
 
 def _note_renewal(owed: list[Row], action: Row) -> None:

@@ -9,9 +9,8 @@ complied, the next needs K > V (1 − f) (c_lo + f (c_hi − c_lo)). The maximum
 import numpy as np
 
 from models.arrays import Floats
+from models.statistics.intervals import Z_80
 from models.statistics.rank_draws import generator
-
-Z_80 = 1.2815515655446004  # half of an 80% interval, in standard deviations
 
 
 def hardest_share(cost_lo: float, cost_hi: float) -> float:

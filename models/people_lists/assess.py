@@ -4,6 +4,7 @@
 frames it returns contain person ids.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -11,7 +12,7 @@ import pandas as pd
 from models.changes import person_changes
 from models.people_lists import lists, rules
 from models.people_lists.call_in import call_in
-from models.people_lists.listing_terms import next_terms, no_terms, over
+from models.people_lists.listing_terms import next_terms, no_terms, over, terms_in_one
 from models.people_lists.rule_features import make_rule_features, sales_outside_markets
 from models.people_lists.tier_changes import why_now
 from models.people_scores.config import PeopleConfig
@@ -29,6 +30,18 @@ class PreviousPeople:
     person_tier: pd.DataFrame = field(repr=False)
     tier_term: pd.DataFrame = field(repr=False)
     seller_term: pd.DataFrame = field(repr=False)
+
+    def in_one(self, one_ids: Mapping[str, str]) -> "PreviousPeople":
+        """Return the tables with one row for each person with several ids: of the tiers the first in rank.
+
+        `one_ids` has the one id of each of their ids.
+        """
+        if not one_ids:
+            return self
+        tiers = self.person_tier.sort_values("rank")
+        tiers = tiers.assign(person_id=tiers["person_id"].map(lambda each: one_ids.get(each, each)).astype("str"))
+        terms = (terms_in_one(rows, one_ids) for rows in (self.tier_term, self.seller_term))
+        return PreviousPeople(tiers.drop_duplicates("person_id"), *terms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,14 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
         for line in _expired_term(row, *texts)
     ]
     unlisted = [ABSENT, NOTHING_HELD] if "decision" in tables else [ABSENT]
-    return [*off, *(lines or unlisted), *expired_terms, NOT_GROUNDS, CONTEST]
+    joined = _joined([row for name in formatters for row in _rows(person_id, tables, name)])
+    return [*off, *(lines or unlisted), *joined, *expired_terms, NOT_GROUNDS, CONTEST]
+
+
+def _joined(rows: list[dict]) -> list[str]:
+    """Return a line that several ids are the person, if they are: who is not may contest it."""
+    since = [row["joined_since"] for row in rows if pd.notna(row.get("joined_since"))]
+    return [f"Several of the force's ids have been taken for this person since {since[0]:%Y-%m-%d}."] if since else []
 
 
 def _off(row: Mapping) -> str:

@@ -6,6 +6,7 @@ evidence of the earlier listing is used up (leaving is a designed step: National
 Operational Guidance, de-selection).
 """
 
+from collections.abc import Mapping
 from datetime import tzinfo
 
 import numpy as np
@@ -77,6 +78,28 @@ def next_terms(
     return both.assign(
         expires_at=_days_later(both["term_from"], term_days, as_of.tz), is_listed=both["person_id"].isin(listed)
     ).sort_values("person_id", ignore_index=True)[COLUMNS]
+
+
+def terms_in_one(terms: pd.DataFrame, one_ids: Mapping[str, str]) -> pd.DataFrame:
+    """Return the terms with one row for each person with several ids: that with the latest incident.
+
+    The latest incident would have begun the term anew if the person had had one id all along. `one_ids` has the one id
+    of each of their ids.
+    """
+    own = terms.assign(person_id=terms["person_id"].map(lambda each: one_ids.get(each, each)).astype("str"))
+    order = own.sort_values(["counted_until", "expires_at"], ascending=[False, True], kind="stable")
+    return order.drop_duplicates("person_id").sort_values("person_id", ignore_index=True)
+
+
+def terms_of_every_id(terms: pd.DataFrame, one_ids: Mapping[str, str]) -> pd.DataFrame:
+    """Return the terms with the row of each person with several ids under all of them: a parting ends no term.
+
+    `one_ids` has the one id of each of their ids.
+    """
+    others = pd.DataFrame([(each, one) for each, one in one_ids.items() if each != one], columns=["other", "person_id"])
+    more = others.astype("str").merge(terms, on="person_id").assign(person_id=lambda rows: rows.pop("other"))
+    both = pd.concat([terms, more[terms.columns]]) if len(more) else terms
+    return both.sort_values("person_id", ignore_index=True)
 
 
 def _days_later(moments: pd.Series, days: int, zone: tzinfo | None) -> pd.Series:

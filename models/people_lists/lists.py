@@ -28,18 +28,23 @@ def live_warrants(warrants: pd.DataFrame, codebook: pd.DataFrame, as_of: pd.Time
         raise ValueError(
             f"underlying_offence_code={unknown[0]!r}: not in the codebook; add it there or correct the warrant"
         )
-    offence = codebook.reindex(live["underlying_offence_code"])
+    live = with_route(live.assign(age_days=(as_of - live["issued_at"]).dt.days.astype("int32")), codebook)
+    if live["route"].eq("none").any():
+        raise ValueError("a live warrant is neither bench nor arrest: expected one of these kinds")
+    return live
+
+
+def with_route(warrants: pd.DataFrame, codebook: pd.DataFrame) -> pd.DataFrame:
+    """Return warrants with what their offence is (underlying_band, is_offence, is_use), and rule and route of each."""
+    offence = codebook.reindex(warrants["underlying_offence_code"])
     is_use = offence["category"].eq("drugs") & ~offence.index.isin(SUPPLY_CODES)
-    live = live.assign(
+    described = warrants.assign(
         underlying_band=offence["band"].to_numpy(),
         is_offence=~offence["category"].isin(NO_OFFENCE).to_numpy(),
         is_use=is_use.to_numpy(dtype=bool),
-        age_days=(as_of - live["issued_at"]).dt.days.astype("int32"),
     )
-    matched = rules.first_match(rules.WARRANT_RULES, live, "none")
-    if matched["outcome"].eq("none").any():
-        raise ValueError("a live warrant is neither bench nor arrest: expected one of these kinds")
-    return live.assign(route=matched["outcome"], rule=matched["rule"])
+    matched = rules.first_match(rules.WARRANT_RULES, described, "none")
+    return described.assign(route=matched["outcome"], rule=matched["rule"])
 
 
 # Who is on a list of people, by the decisions; `admitted` says which warrants are on the queue.

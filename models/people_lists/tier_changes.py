@@ -4,11 +4,14 @@ The text gives the first cause that holds: a gate, a hold, a term that is over, 
 of leaving; sentences on evidence withdrawn or corrected come before it.
 """
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from models.people_lists.rules import BELOW, RULES
 from models.people_scores.evidence import OFFENDER_ROLES
 
+JOINED = "Two ids of the person were joined since the last run, and count as one: make sure that they are."
 NO_LONGER_KNOWN = "nothing_held_against"  # people who are in no table any more
 
 
@@ -44,6 +47,12 @@ def why_now(
         _rule_text(*values) for values in zip(rule, chance, rows["p_top_k"].astype(float), is_average, strict=True)
     ]
     return (lost + pd.Series(texts, index=people, dtype=object)).str.strip()
+
+
+def with_joined(changes: pd.DataFrame, lately: Collection[str]) -> pd.DataFrame:
+    """Return person_change with a sentence before the reason of those whose ids were joined since the run before."""
+    is_joined = changes["person_id"].isin(lately)
+    return changes.assign(why=changes["why"].mask(is_joined, f"{JOINED} " + changes["why"]))
 
 
 def _rule_text(rule: str, chance_before: float, chance_now: float, is_average: bool) -> str:

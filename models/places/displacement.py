@@ -95,7 +95,7 @@ def measure_displacement(
     """
     known = operations.dropna(subset="market_id")
     known = known.assign(felt_from=known[["announced_at", "started_at"]].min(axis=1)).dropna(subset="felt_from")
-    reports = _reports(history, len(ground.points)) if are_any_due(operations, as_of) else None
+    reports = reports_of(history, len(ground.points)) if are_any_due(operations, as_of) else None
 
     @lru_cache(maxsize=1)  # operations of one start follow each other, and the dates of one start fill enough memory
     def shared_dates(days: Days) -> list[Date]:
@@ -103,12 +103,12 @@ def measure_displacement(
         return dates_of(reports, ground, days, _NO_CELLS if withheld is None else withheld)
 
     rows: dict[str, list[Row]] = {}
-    for operation in _latest(operations).sort_values(["started_at", "market_id"]).to_dict("records"):
+    for operation in latest_operations(operations).sort_values(["started_at", "market_id"]).to_dict("records"):
         days_since = (as_of - operation["started_at"]) / pd.Timedelta(days=1)
         row: Row = {name: operation[name] for name in ("market_id", "area_id", "started_at")}
         row |= {"window_days": max(int(min(days_since, longest_days)), 0), "is_alarm": False, "is_harm_alarm": False}
-        reason = _not_compared(row, days_since, ground)
-        if reports is None or reason or (reason := _too_short_a_record(row, reports)):
+        reason = not_compared_because(row, days_since, ground)
+        if reports is None or reason or (reason := too_short_a_record(row, reports)):
             rows[row["market_id"]] = [{**row, **_NONE, "why": reason}]
         else:
             rows[row["market_id"]] = _measured(row, known, reports, ground, shared_dates)
@@ -121,10 +121,10 @@ def are_any_due(operations: pd.DataFrame, as_of: pd.Timestamp) -> bool:
     If none did, `measure_displacement` reads no reports; columns of its `operations`.
     """
     first, last = (as_of - pd.Timedelta(days=days) for days in (LATEST_DAYS, SHORTEST_DAYS))
-    return bool(_latest(operations)["started_at"].between(first, last).any())
+    return bool(latest_operations(operations)["started_at"].between(first, last).any())
 
 
-def _latest(operations: pd.DataFrame) -> pd.DataFrame:
+def latest_operations(operations: pd.DataFrame) -> pd.DataFrame:
     """Return the latest operation that started at each market."""
     begun = operations.dropna(subset=["market_id", "started_at"]).sort_values(["started_at", "area_id"])
     return begun.drop_duplicates("market_id", keep="last")
@@ -133,7 +133,7 @@ def _latest(operations: pd.DataFrame) -> pd.DataFrame:
 _NONE: Row = {"split": WHOLE, "part": WHOLE, "control_count": 0, "control_ids": [], "independent_count": 0}
 
 
-def _not_compared(row: Row, days_since: float, ground: Ground) -> str | None:
+def not_compared_because(row: Row, days_since: float, ground: Ground) -> str | None:
     """Return why an operation is not measured, whatever the reports are."""
     if days_since > LATEST_DAYS:
         return f"it began more than {LATEST_DAYS} days ago: runs of that time measured it"
@@ -147,14 +147,16 @@ def _not_compared(row: Row, days_since: float, ground: Ground) -> str | None:
     return None
 
 
-def _too_short_a_record(row: Row, reports: Reports) -> str | None:
-    start = _day(row["started_at"])
+def too_short_a_record(row: Row, reports: Reports) -> str | None:
+    """Return why an operation is not measured on these reports."""
+    start = day_of(row["started_at"])
     if (on_record := start - next(iter(reports.day), start)) < row["window_days"]:
         return f"only {max(int(on_record), 0)} days before it are on record"
     return None
 
 
-def _day(moment: pd.Timestamp) -> float:
+def day_of(moment: pd.Timestamp) -> float:
+    """Return a moment in the unit of `Reports.day`."""
     return moment.timestamp() / _DAY_S
 
 
@@ -162,7 +164,8 @@ def _moment(day: float) -> pd.Timestamp:
     return pd.Timestamp(day * _DAY_S, unit="s", tz="UTC")
 
 
-def _reports(history: pd.DataFrame, points: int) -> Reports:
+def reports_of(history: pd.DataFrame, points: int) -> Reports:
+    """Return the history of `measure_displacement` as arrays."""
     counted = history[history["kind"].ne("overdose") | history["kind"].isna()]
     parts = [(WHOLE, WHOLE)]
     members = [np.ones(len(counted), dtype=bool)]
@@ -201,11 +204,11 @@ def _measured(
     row: Row, known: pd.DataFrame, reports: Reports, ground: Ground, dates: Callable[[Days], Sequence[Date]]
 ) -> list[Row]:
     """Return the rows of an operation: each part beside its placebos, then all of them judged together."""
-    days = days_of(_day(row["started_at"]), row["window_days"], reports.day[0])
-    others = _with_another_operation(row["market_id"], known, days)
+    days = days_of(day_of(row["started_at"]), row["window_days"], reports.day[0])
+    others = places_with_another_operation(row["market_id"], known, days)
     middle = place_middle(row["market_id"])
     compared = compare_places(middle, others, dates(days))
-    doubts = "".join(f"; {doubt}" for doubt in _doubts(row, known, ground, days))
+    doubts = "".join(f"; {doubt}" for doubt in doubts_of(row, known, ground, days))
     row |= {"control_count": len(compared.counts) - 1, "control_ids": list(compared.place_ids[:SHOWN_CONTROLS])}
     row |= {"independent_count": compared.independent}
     parts, unit = _parts(reports), _units(reports)
@@ -225,7 +228,7 @@ def _measured(
     return rows
 
 
-def _doubts(row: Row, known: pd.DataFrame, ground: Ground, days: Days) -> list[str]:
+def doubts_of(row: Row, known: pd.DataFrame, ground: Ground, days: Days) -> list[str]:
     """Return what makes the figures of a place less than they look: a cut ring, an earlier operation on its ground."""
     middle = place_middle(row["market_id"])
     share = ground.ring_share(middle)
@@ -240,7 +243,7 @@ def _doubts(row: Row, known: pd.DataFrame, ground: Ground, days: Days) -> list[s
     ]
 
 
-def _with_another_operation(market_id: str, known: pd.DataFrame, days: Days) -> Ints:
+def places_with_another_operation(market_id: str, known: pd.DataFrame, days: Days) -> Ints:
     """Return the middles of the places with another operation in any of the days compared, on any date."""
     first = days.spans(days.dates - 1)[SPANS.index("earlier")][0]
     begin, end = _moment(first), _moment(days.start + days.window)

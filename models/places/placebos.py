@@ -150,27 +150,35 @@ def compare_places(middle: Ints, others: Ints, dates: Sequence["Date"]) -> Compa
     dates : sequence of Date
         the map on the operation's own date and the earlier ones (`dates_of`).
     """
-    its_next = dates[0].next_places(middle, dates[0].are_beyond(others, RING_M))[0]
+    its_next, chosen = choose_placebos(middle, others, dates)
     own = dates[0].counts(middle, [its_next])
     counts, of_map = [own], [dates[0].of_map - own[..., 0].sum(axis=1)]
     ids, independent, next_independent = [], 0, 0
+    for date, (places, nexts) in zip(dates, chosen, strict=True):
+        counts.append(date.counts(places, nexts))
+        # What the operation does must not change the measure that it is held against.
+        of_date = of_map[0] if date is dates[0] else date.of_map
+        of_map.append(np.repeat(of_date, len(places), axis=0))
+        ids += [place_ids(places)]
+        independent += count_apart(date.ground, places)
+        next_independent += _count_distinct([place_ids(of_place) for of_place in nexts])
+    joined = np.concatenate(counts), np.concatenate(of_map)
+    return Compared(*joined, ids[0], place_ids(its_next), independent, next_independent)
+
+
+def choose_placebos(middle: Ints, others: Ints, dates: Sequence["Date"]) -> tuple[Ints, list[tuple[Ints, list[Ints]]]]:
+    """Return the next places of a place, and its placebos on each date, with theirs; parameters of `compare_places`."""
+    its_next = dates[0].next_places(middle, dates[0].are_beyond(others, RING_M))[0]
+    taken, chosen = np.concatenate([middle, others]), []
     for date in dates:
-        taken = np.concatenate([middle, others])
         is_free = date.are_beyond(taken, 2 * RING_M) & date.are_beyond(its_next, RING_M)
         places = date.most_alike(middle, is_free)
         nexts = date.next_places(places, date.are_beyond(taken, RING_M) & date.are_beyond(its_next, 0.0))
         if len(its_next):
             has_next = [len(of_place) > 0 for of_place in nexts]
             places, nexts = places[has_next], [of_place for of_place in nexts if len(of_place)]
-        counts.append(date.counts(places, nexts))
-        # What the operation does must not change the measure that it is held against.
-        of_date = of_map[0] if date is dates[0] else date.of_map
-        of_map.append(np.repeat(of_date, len(places), axis=0))
-        ids += [place_ids(places)]
-        independent += _count_apart(date.ground.apart_m(places, places) > 2 * RING_M)
-        next_independent += _count_distinct([place_ids(of_place) for of_place in nexts])
-    joined = np.concatenate(counts), np.concatenate(of_map)
-    return Compared(*joined, ids[0], place_ids(its_next), independent, next_independent)
+        chosen.append((places, nexts))
+    return its_next, chosen
 
 
 def dates_of(reports: Reports, ground: Ground, days: Days, withheld: Ints) -> list["Date"]:
@@ -220,6 +228,16 @@ class Date:
         np.add.at(of_next[:, 0], owner, by_ground[row[len(places) :], 0])
         return np.concatenate([by_ground[row[: len(places)]], of_next], axis=1)
 
+    def by_week(self, places: Ints, before: int, after: int) -> Floats:
+        """Return all reports by place, zone (market, two rings) and week: so many before the start, and since."""
+        start = self.spans[0][0]
+        of = self.reports.within((start - WEEK * before, start + WEEK * after))
+        week = ((self.reports.day[of] - start) // WEEK).astype(np.int64) + before
+        shape = (self.reports.points, before + after)
+        by_point = sparse.coo_matrix((np.ones(len(week)), (self.reports.point[of], week)), shape).tocsr()
+        by_zone: Floats = (self.ground.zones(places) @ by_point).toarray()
+        return by_zone.reshape(len(places), ZONES, before + after)
+
     @cached_property
     def by_point(self) -> list[Any]:
         """Counts and days of harm of each span by point, kept sparse: few points have reports in a span."""
@@ -241,8 +259,9 @@ def place_ids(middles: Ints) -> tuple[str, ...]:
     return tuple(f"place_{ix}_{iy}" for ix, iy in middles.tolist())
 
 
-def _count_apart(is_apart: Bools) -> int:
-    """Count places, in order, none of which is near one counted before."""
+def count_apart(ground: Ground, places: Ints) -> int:
+    """Count places, in order, whose rings share no ground with those of one counted before."""
+    is_apart = ground.apart_m(places, places) > 2 * RING_M
     counted: list[int] = []
     for place in range(len(is_apart)):
         if is_apart[place, counted].all():

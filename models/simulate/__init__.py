@@ -1,4 +1,4 @@
-"""A simulated town with planted truth: its events of six kinds, its map, and the true state.
+"""A simulated town with planted truth: its events of seven kinds, its map, and the true state.
 
 `simulate` makes a whole history in one call; `new_town` and `step` simulate it day by day with actions.
 `state` and `truth` may import the subpackages behaviour, output and world.
@@ -10,13 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from models.simulate.behaviour.health import SideEffects
 from models.simulate.output.events import TYPES, Emitted
 from models.simulate.state import TownState, new_town, step
 from models.simulate.truth import truth_of
 from models.simulate.world.sites import points_of_interest_geojson
 from models.simulate.world.town import areas_geojson
 
-__all__ = ["Emitted", "SimulatedTown", "TownState", "new_town", "simulate", "step", "truth_of"]
+__all__ = ["Emitted", "SideEffects", "SimulatedTown", "TownState", "new_town", "simulate", "step", "truth_of"]
 
 STAFFING_DAYS = 56  # at the end of a simulated history for which shifts are reported
 
@@ -31,7 +32,9 @@ class SimulatedTown:
     truth: dict[str, pd.DataFrame]
 
 
-def simulate(*, seed: int, days: int = 730, end: date, with_markets: bool = True) -> SimulatedTown:
+def simulate(
+    *, seed: int, days: int = 730, end: date, with_markets: bool = True, side_effects: SideEffects | None = None
+) -> SimulatedTown:
     """Simulate a town's last `days` days before the local midnight that begins `end`.
 
     Records that would arrive after that midnight are left out.
@@ -46,6 +49,8 @@ def simulate(*, seed: int, days: int = 730, end: date, with_markets: bool = True
         Local day after the last simulated one.
     with_markets : bool
         Whether the town has the three street markets.
+    side_effects : SideEffects, optional
+        What policing brings unintended; with it, events have what consequences are measured by.
 
     Returns
     -------
@@ -62,6 +67,7 @@ def simulate(*, seed: int, days: int = 730, end: date, with_markets: bool = True
         start=end - timedelta(days=days),
         with_markets=with_markets,
         staffing_from_day=max(0, days - STAFFING_DAYS),
+        side_effects=side_effects,
     )
     state, records = step(initial, (), days)
     return SimulatedTown(

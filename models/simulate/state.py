@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from models.simulate.behaviour.actions import Order, action_events, read_actions, routine_actions
+from models.simulate.behaviour.arrests import arrest_events
 from models.simulate.behaviour.background import background, near_repeats
 from models.simulate.behaviour.custody import Away, arrested, custody_events, new_stays, nobody_away
+from models.simulate.behaviour.health import NEVER, SideEffects, added_incidents, health_events, with_drug_fields
 from models.simulate.behaviour.markets import MarketState, open_markets, respond, site_reports
 from models.simulate.behaviour.offending import offending, withdrawn_supply
 from models.simulate.behaviour.patrol import patrol
@@ -48,6 +50,7 @@ class TownState:
     markets: MarketState
     away: Away
     pending: tuple[Emitted, ...]  # emitted but not yet arrived
+    side_effects: SideEffects | None = None
 
     def day_at(self, ahead: int) -> Day:
         """Return the local day that is `ahead` days after the current one."""
@@ -60,6 +63,7 @@ def new_town(
     start: date,
     with_markets: bool = True,
     staffing_from_day: int = 0,
+    side_effects: SideEffects | None = None,
 ) -> TownState:
     """Create a town.
 
@@ -73,6 +77,8 @@ def new_town(
         False leaves out the three street markets and nothing else.
     staffing_from_day : int
         First day, counted from 0, for which shifts are reported.
+    side_effects : SideEffects, optional
+        What policing brings unintended from one of its days on; with it, events have what consequences are measured by.
 
     Returns
     -------
@@ -101,6 +107,7 @@ def new_town(
         markets=open_markets(len(sites.markets), len(town.area_ids)),
         away=nobody_away(len(people.ids)),
         pending=tuple(with_defects(register)),
+        side_effects=side_effects,
     )
 
 
@@ -144,7 +151,11 @@ def step(state: TownState, actions: Sequence[Mapping[str, Any]] = (), days: int 
 
 def _incident_records(state: TownState, incidents: np.ndarray) -> list[Emitted]:
     repeated = concatenate([incidents, near_repeats(incidents, state.town)])
-    versioned = versions(dress(repeated, state.people), state.town)
+    dressed = dress(repeated, state.people)
+    if effects := state.side_effects:
+        begins = day_of(state.start, min(effects.from_day, NEVER), ZONE).start_s
+        dressed = with_drug_fields(dressed, effects, begins)
+    versioned = versions(dressed, state.town)
     return incident_events(state.seed, versioned, state.town, state.people)
 
 
@@ -176,6 +187,10 @@ def _simulate_day(state: TownState, orders: list[Order]) -> tuple[TownState, lis
         *(staffing_events(seed, day, town, sites, people) if day.number >= state.staffing_from_day else ()),
         *routine_actions(seed, day, town, people),
     ]
+    if effects := state.side_effects:
+        incidents.append(added_incidents(seed, day, sites, effects))
+        records += health_events(seed, day, town, sites, effects)
+        records += arrest_events(seed, day, stays, by_known, town, sites, people)
     tomorrow = replace(state, day=state.day + 1, markets=markets, away=away.with_stays(stays))
     return tomorrow, incidents, records
 

@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 
+Z_80 = 1.2815515655446004  # half width of an 80% interval, in standard deviations
 LOWER, UPPER = "_lo", "_hi"
 
 
@@ -40,3 +42,22 @@ def wilson(share: float, cases: int) -> tuple[float, float]:
     z2 = 1.96**2 / cases
     centre, half = (share + z2 / 2) / (1 + z2), math.sqrt(z2 * share * (1 - share) + z2**2 / 4) / (1 + z2)
     return centre - half, centre + half
+
+
+def shares(name: str, hits: pd.Series, cases: pd.Series) -> dict[str, pd.Series]:
+    """Return shares as `name`, with their 80% intervals as `name_lo`, `name_hi` (Wilson 1927); missing without cases.
+
+    Parameters
+    ----------
+    name : str
+        Name of the share.
+    hits, cases : Series
+        Independent cases, and those of them that count; on one index, missing where unknown.
+    """
+    of = cases.astype(float).mask(lambda n: n <= 0)
+    share = hits.astype(float) / of
+    centre = (share + Z_80**2 / (2 * of)) / (1 + Z_80**2 / of)
+    half = Z_80 * np.sqrt(share * (1 - share) / of + (Z_80 / (2 * of)) ** 2) / (1 + Z_80**2 / of)
+    ends = {name + LOWER: (centre - half).clip(lower=0), name + UPPER: (centre + half).clip(upper=1)}
+    held = hold_points(pd.DataFrame({name: share, **ends}))
+    return {column: held[column] for column in (name, *ends)}

@@ -35,15 +35,23 @@ class Comparison:
     independent: float  # number of placebos that share neither ground nor days
     unit: float  # one report, or the harm that has the variance of one
     spread: float  # standard deviation of twice the square root at the unit
+    shifts: Floats | float = 0.0  # of what is expected of the unit by a fit without each placebo
 
     def counts(self, departures: Floats) -> Floats:
         """Return the counts at the unit that have these departures."""
-        root = np.sqrt(self.expected / self.unit + _SHIFT) + departures * self.spread / 2
+        return self._counts(self.expected, departures)
+
+    def _counts(self, expected: Floats | float, departures: Floats) -> Floats:
+        root = np.sqrt(expected / self.unit + _SHIFT) + departures * self.spread / 2
         return np.maximum(np.maximum(root, 0) ** 2 - _SHIFT, 0) * self.unit
 
     def untouched(self) -> Floats:
-        """Return the counts that the unit would have had with the departures of its placebos, in ascending order."""
-        return np.sort(self.counts(self.departures[1:]))
+        """Return the counts that the unit would have had with the departures of its placebos, in ascending order.
+
+        Each departure is added to what a fit without that placebo expects, so that unit and placebo are held against
+        the same fit (jackknife+; Barber, Candès, Ramdas and Tibshirani 2021, Annals of Statistics 49:486).
+        """
+        return np.sort(self._counts(np.maximum(self.expected + self.shifts, 0), self.departures[1:]))
 
     def change(self) -> tuple[float, float, float]:
         """Return observed less expected, with an 80% interval that holds it."""
@@ -55,6 +63,10 @@ class Comparison:
         """Return how often chance alone rises as much."""
         return chance(float((self.departures[1:] >= self.departures[0]).mean()), self.independent)
 
+    def p_fall(self) -> float:
+        """Return how often chance alone falls as much."""
+        return chance(float((self.untouched() <= self.observed).mean()), self.independent)
+
     def power_of_fall(self, share: float) -> float:
         """Return how often the interval would lie below zero if each report stayed away with this probability."""
         drawn = self.untouched()
@@ -63,6 +75,11 @@ class Comparison:
         room = limit - (1 - share) * drawn
         found = np.where(deviation > 0, ndtr(room / np.where(deviation > 0, deviation, 1.0)), room > 0)
         return float(found.mean())
+
+    def least_fall(self) -> float:
+        """Return the smallest fall, as a share in steps of 5%, that is found in SEEN of the cases; NaN if none is."""
+        shares = np.arange(1, 20) / 20
+        return next((float(share) for share in shares if self.power_of_fall(float(share)) >= SEEN), np.nan)
 
     def least_rise(self, departure: float) -> float:
         """Return the smallest rise that passes a departure in SEEN of the cases."""
@@ -97,7 +114,7 @@ def compare(after: Floats, before: Sequence[Floats], *, independent: float, unit
     counts = after / unit
     if level <= 0 or counts[1:].sum() <= 0:
         return None
-    expected, leverage = _fitted(design, counts)
+    expected, leverage, reach = _fitted(design, counts)
     of_placebos = np.minimum(leverage[1:], _MOST_LEVERAGE)
     without_own = np.maximum((expected[1:] - of_placebos * counts[1:]) / (1 - of_placebos), 0)
     # A placebo is compared with a fit without it, and the unit with one that it never entered.
@@ -107,13 +124,17 @@ def compare(after: Floats, before: Sequence[Floats], *, independent: float, unit
     chance_variance, grown = nnls(np.stack([np.ones(len(fitted) - 1), fitted[1:]], axis=1), roots[1:] ** 2)[0]
     # Never less than of Poisson counts: else a row of single reports would outweigh all others.
     spread = np.sqrt(np.maximum(1.0, chance_variance + grown * fitted) * (1 + doubt))
+    shifts = -reach * (counts[1:] - expected[1:]) / (1 - of_placebos) * unit
     return Comparison(
-        float(after[0]), float(expected[0] * unit), roots / spread, float(independent), unit, float(spread[0])
+        float(after[0]), float(expected[0] * unit), roots / spread, float(independent), unit, float(spread[0]), shifts
     )
 
 
-def _fitted(design: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """Return the expected counts and leverages by least squares with weights 1 / expected and no negative slope."""
+def _fitted(design: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the expected counts by least squares with weights 1 / expected and no negative slope.
+
+    Beside them the leverages, and how far each placebo's count reaches into what is expected of the unit.
+    """
     expected = design.mean(axis=1)
     for _ in range(_ROUNDS):
         root = 1 / np.sqrt(np.maximum(expected[1:], _LEAST_EXPECTED))
@@ -122,7 +143,8 @@ def _fitted(design: Floats, counts: Floats) -> tuple[Floats, Floats]:
     used = design[:, slopes > 0]
     weight = 1 / np.maximum(expected, _LEAST_EXPECTED)
     inverse = np.linalg.pinv((used[1:] * weight[1:, None]).T @ used[1:])
-    return expected, np.maximum(((used @ inverse) * used).sum(axis=1) * weight, 0)
+    leverage = np.maximum(((used @ inverse) * used).sum(axis=1) * weight, 0)
+    return expected, leverage, (used[1:] @ inverse @ used[0]) * weight[1:]
 
 
 def chance(share: float, independent: float) -> float:

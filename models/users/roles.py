@@ -27,8 +27,12 @@ MAY: Mapping[str, Roles] = {
     # Places, and what a service does unattended: nobody is shown.
     **dict.fromkeys(("demo", "init", "upgrade", "new-city", "simulate", "doctor", "web", "login", "logout"), ANYONE),
     **dict.fromkeys(("load", "ingest", "stream", "run", "backfill", "late", "schedule", "replay", "layers"), ANYONE),
+    **dict.fromkeys(("backup", "restore"), ANYONE),  # nothing is opened, and the key stays where it is
     **dict.fromkeys(("forecast", "promises", "dead-letters", "audit draft", "audit register"), ANYONE),
-    **dict.fromkeys((f"evaluate {each}" for each in ("areas", "forecast", "near-repeat", "nij", "people")), ANYONE),
+    **dict.fromkeys(
+        (f"evaluate {each}" for each in ("areas", "forecast", "near-repeat", "nij", "operation", "outcomes", "people")),
+        ANYONE,
+    ),
     **dict.fromkeys((f"explain {each}" for each in ("area", "cell", "incident")), ANYONE),
     **dict.fromkeys((f"plan {each}" for each in ("areas", "benefit", "crackdowns", "focus", "visits")), ANYONE),
     **dict.fromkeys(("plan sheet", "plan rehearse", "show", "notices list"), ANYONE),
@@ -50,7 +54,8 @@ MAY: Mapping[str, Roles] = {
     **dict.fromkeys(("plan embargo", "plan lift"), DECIDES),
     "plan embargoes": STOPS,
     # Audits.
-    "audit record": AUDITS,
+    **dict.fromkeys(("audit record", "audit draft fairness"), AUDITS),
+    "evaluate grade": PLANS,
     "audit embargoes": ERASES,
     **dict.fromkeys(("audit erase", "audit subject"), ERASES),
     **dict.fromkeys(("audit verify", "audit anchor"), WATCHES),

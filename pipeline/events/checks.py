@@ -70,8 +70,8 @@ def _future(table: pa.Table, name: str, horizon: datetime) -> Check:
 
 def _unknown_code(table: pa.Table, name: str, offence_codes: pa.Array) -> Check:
     detail = f"`{name}` is not in the codebook; add the code there, then replay."
-    is_known = pc.is_in(table[name], value_set=offence_codes)
-    return Check(Refusal("unknown_offence_code", detail), _is_true(pc.invert(is_known)))
+    is_unknown = pc.and_(pc.is_valid(table[name]), pc.invert(pc.is_in(table[name], value_set=offence_codes)))
+    return Check(Refusal("unknown_offence_code", detail), _is_true(is_unknown))
 
 
 def _blank(table: pa.Table, name: str) -> Check:
@@ -84,7 +84,7 @@ def _blank(table: pa.Table, name: str) -> Check:
 def _text_columns(table: pa.Table) -> list[str]:
     """Return the text columns that must not name a person; a reporter's ref is internal to the source and not used."""
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    return [name for name in texts if name not in ("person_id", "subject_person_id", "reporter_ref")]
+    return [name for name in texts if name not in ("person_id", "subject_person_id", "same_person_id", "reporter_ref")]
 
 
 def _names_person(table: pa.Table, name: str) -> Check:
@@ -128,6 +128,11 @@ def _birth(table: pa.Table, horizon: datetime) -> list[Check]:
     ]
 
 
+def _pair(table: pa.Table, horizon: datetime) -> list[Check]:
+    refusal = Refusal("bad_value", "`$.data.same_as` is the same id as `$.data.person_id`.")
+    return [Check(refusal, _is_true(pc.equal(table["person_id"], table["same_person_id"])))]
+
+
 def _stay(table: pa.Table, horizon: datetime) -> list[Check]:
     refusal = Refusal("bad_value", "`$.data.to` is before `$.data.from`.")
     return [Check(refusal, _is_true(pc.less(table["custody_to"], table["custody_from"])))]
@@ -143,4 +148,4 @@ def _shift(table: pa.Table, horizon: datetime) -> list[Check]:
     ]
 
 
-_SPECIAL = {"incident": _location, "person": _birth, "custody": _stay, "staffing": _shift}
+_SPECIAL = {"incident": _location, "person": _birth, "same_person": _pair, "custody": _stay, "staffing": _shift}

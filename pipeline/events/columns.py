@@ -49,6 +49,10 @@ INCIDENT = pa.schema(
         pa.field("is_minor_used_by_adult", pa.bool_(), nullable=False),
         pa.field("is_minor_present", pa.bool_(), nullable=False),
         pa.field("involvements", INVOLVEMENTS),  # null if the source reports no people
+        pa.field("is_fatal", pa.bool_()),  # true or null: stores and files from before it have no other
+        pa.field("is_naloxone_given", pa.bool_()),  # true or null
+        pa.field("price_per_gram", pa.float64()),
+        pa.field("purity", pa.float64()),  # 0 to 1
     ]
 )
 
@@ -62,6 +66,16 @@ PERSON = pa.schema(
         pa.field("deceased_at", UTC_TIME),
         pa.field("is_treatment_consented", pa.bool_()),
         pa.field("is_treatment_engaged", pa.bool_()),
+    ]
+)
+
+SAME_PERSON = pa.schema(
+    [
+        *ENVELOPE,
+        pa.field("person_id", pa.string(), nullable=False),  # the lesser pseudonym of the pair
+        pa.field("same_person_id", pa.string(), nullable=False),
+        pa.field("version", pa.int64(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),  # joined, parted
     ]
 )
 
@@ -114,6 +128,10 @@ ACTION = pa.schema(
         pa.field("at", UTC_TIME, nullable=False),
         pa.field("hours", pa.float64()),
         pa.field("detail", pa.string()),  # free text: manner of service, reason, outcome
+        pa.field("offence_code", pa.string()),  # what an arrest was for
+        pa.field("party", pa.string()),  # officer, public
+        pa.field("count", pa.int64()),  # null means one
+        pa.field("days", pa.float64()),  # waited for treatment
     ]
 )
 
@@ -121,6 +139,7 @@ ACTION = pa.schema(
 SCHEMAS: dict[str, pa.Schema] = {
     "incident": INCIDENT,
     "person": PERSON,
+    "same_person": SAME_PERSON,
     "custody": CUSTODY,
     "warrant": WARRANT,
     "staffing": STAFFING,
@@ -129,11 +148,13 @@ SCHEMAS: dict[str, pa.Schema] = {
 ENTITY_KEYS: dict[str, tuple[str, ...]] = {
     "incident": ("incident_id",),
     "person": ("person_id",),
+    "same_person": ("person_id", "same_person_id"),
     "custody": ("person_id", "custody_from"),
     "warrant": ("warrant_id",),
     "staffing": ("area_id", "shift_start", "shift_end"),
     "action": ("action_id",),
 }
+# Topic → entity; ids that are one person come on the topic of people, because `type` says what an event is.
 TOPICS: dict[str, str] = {
     "incidents": "incident",
     "persons": "person",

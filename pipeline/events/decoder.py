@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 from pipeline.events.batch import DecodedBatch, Record
 from pipeline.events.checks import Check, checks_of, first_that_holds
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS, UTC_TIME
-from pipeline.events.diagnosis import Refusal, diagnose
+from pipeline.events.diagnosis import Refusal, diagnose, refuse_repeated
 from pipeline.events.flatten import People, columns_of, pseudonym_rows, pseudonyms_in
+from pipeline.events.repeated_keys import repeated_key
 from pipeline.events.schema import EVENT_TYPES, MAX_EVENT_BYTES, Event, decode_event
 from pipeline.local_time import to_utc
 from pipeline.privacy.short_ids import KEYED
@@ -173,9 +174,12 @@ def _parse(records: Sequence[Record]) -> tuple[dict[str, _Parsed], dict[int, Ref
             refused[position] = diagnose(value, None)
             continue
         try:
-            event = decode_event(value)
+            event, twice = decode_event(value), repeated_key(value)
         except (ValueError, RecursionError) as error:
             refused[position] = diagnose(value, error)
+            continue
+        if twice is not None:
+            refused[position] = refuse_repeated(twice, type(event))
             continue
         positions, events = parsed[_ENTITIES[type(event)]]
         positions.append(position)

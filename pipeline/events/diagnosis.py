@@ -32,6 +32,7 @@ class _Context(Struct):
 
 
 _TYPE_OF_TAG: dict[str, type[Event]] = {str(event_type.__struct_config__.tag): event_type for event_type in EVENT_TYPES}
+_ENVELOPE = ("specversion", "id", "source", "type", "time", "subject", "datacontenttype", "data")
 _STEMS = {tag.rpartition(".v")[0] for tag in _TYPE_OF_TAG}
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:?\d\d)?")
 _BOM = b"\xef\xbb\xbf"
@@ -66,6 +67,12 @@ def diagnose(value: bytes | None, error: Exception | None) -> Refusal:
         return Refusal("bad_value", "The record holds a whole number too large for any field.")
     except ValueError as wrong:
         return Refusal("not_json", f"The record is not one JSON value: {_malformed(value, str(wrong))}.")
+
+
+def refuse_repeated(key: str, event_type: type[Event]) -> Refusal:
+    """Return the refusal of a record in which a key stands twice; a key that no event has may be anything."""
+    named = f"`{key}`" if key in (*_keys(event_type), *_ENVELOPE) else "A key"
+    return Refusal("repeated_key", f"{named} stands twice in one object; send it once.")
 
 
 def _malformed(value: bytes, message: str) -> str:

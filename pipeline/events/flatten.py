@@ -29,14 +29,19 @@ _PATHS: dict[str, dict[str, str]] = {
         "is_weapon": "flags.weapon",
         "is_injury": "flags.injury",
         "is_domestic": "flags.domestic",
+        "is_fatal": "flags.fatal",
+        "is_naloxone_given": "flags.naloxone",
         "drug_activity": "drugs.activity",
         "substance": "drugs.substance",
+        "price_per_gram": "drugs.price_per_gram",
+        "purity": "drugs.purity",
         "market_setting": "market.setting",
         "is_minor_victim": "minors.victim",
         "is_minor_used_by_adult": "minors.used_by_adult",
         "is_minor_present": "minors.present",
     },
     "person": {"is_treatment_consented": "treatment.consent", "is_treatment_engaged": "treatment.engaged"},
+    "same_person": {"same_person_id": "same_as"},
     "custody": {},
     "warrant": {},
     "staffing": {},
@@ -54,7 +59,8 @@ _ABSENT: dict[str, Any] = {
 }
 _LOOKS_EMPTY = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")  # printable by Unicode, and drawn as nothing
 _COMPUTED = {"is_ambiguous_hour"}  # not sent by any source: `pipeline.local_time` computes it
-_PERSON_COLUMNS = {"person_id", "subject_person_id"}
+_TRUE_OR_NULL = {"is_fatal", "is_naloxone_given"}
+_PERSON_COLUMNS = {"person_id", "subject_person_id", "same_person_id"}
 
 
 class People(dict):
@@ -103,7 +109,11 @@ def columns_of(entity: str, events: Sequence[Event], records: Sequence[Record], 
             parts[part] = [found or absent for found in map(attrgetter(part), data)]
         if name not in _COMPUTED:
             columns[name] = list(map(attrgetter(key), parts[part]))
+    columns |= {name: [found or None for found in columns[name]] for name in _TRUE_OR_NULL & columns.keys()}
     columns |= {name: list(map(people.__getitem__, columns[name])) for name in _PERSON_COLUMNS & columns.keys()}
+    if "same_person_id" in columns:  # a pair has no order
+        pairs = zip(columns["person_id"], columns["same_person_id"], strict=True)
+        columns |= zip(("person_id", "same_person_id"), map(list, zip(*map(sorted, pairs), strict=True)), strict=True)
     if "involvements" in columns:
         columns["involvements"] = _involvements(columns["involvements"], people)
     return columns

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.events.schema import EVENT_TYPES, Event
+from pipeline.events.schema import EVENT_TYPES, SCHEMA_VERSION, Event
 
 FOLDER = Path(__file__).parents[2] / "docs" / "events"
 
@@ -20,6 +20,7 @@ def schema_of(event_type: type[Event]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"{event_type.__struct_config__.tag} on topic {event_type.topic}",
+        "x-harmspot-version": SCHEMA_VERSION,
         **schema,
     }
 
@@ -27,9 +28,15 @@ def schema_of(event_type: type[Event]) -> dict[str, Any]:
 def schema_texts() -> dict[str, str]:
     """Return file name → text of every schema file."""
     return {
-        f"{event_type.topic}.schema.json": json.dumps(schema_of(event_type), indent=2, ensure_ascii=False) + "\n"
+        f"{_file_name(event_type)}.schema.json": json.dumps(schema_of(event_type), indent=2, ensure_ascii=False) + "\n"
         for event_type in EVENT_TYPES
     }
+
+
+def _file_name(event_type: type[Event]) -> str:
+    """Return the topic's name for the first kind of event on it, the entity's for another."""
+    first = next(each for each in EVENT_TYPES if each.topic == event_type.topic)
+    return event_type.topic if first is event_type else event_type.entity
 
 
 def write_schemas(folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ WORDS = {
     "not_cloudevents": "they are no event as harmspot reads them",
     "not_json": "they are not JSON",
     "not_utf8": "they are not text in UTF-8",
+    "repeated_key": "a key stands twice in them",
     "same_id": "rows of one id contradict each other",
     "too_deep": "they are nested too deep",
     "too_large": "they are too large",

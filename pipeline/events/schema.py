@@ -1,8 +1,11 @@
-"""The six events that harmspot ingests: CloudEvents 1.0 envelopes (structured JSON mode) around typed data.
+"""The seven events that harmspot ingests: CloudEvents 1.0 envelopes (structured JSON mode) around typed data.
 
 `type` decides what an event is. Unknown keys in `data` are refused, so that a misspelt safeguard is never silently
 dropped; extension attributes beside `data` are allowed, as the CloudEvents specification requires. An absent optional
 key and a null one mean the same, except for flags, which are true or false. A time is RFC 3339.
+
+`SCHEMA_VERSION` rises with every optional key or value that is added; what an earlier version allowed stays allowed, so
+that `type` remains `.v1`.
 
 Standard: CloudEvents 1.0.2, https://github.com/cloudevents/spec.
 """
@@ -14,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 MAX_EVENT_BYTES = 1024 * 1024
+SCHEMA_VERSION = "1.1"
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 PersonId = Annotated[Id, Meta(description="The source's own id of a person; harmspot keeps it apart, as a pseudonym.")]
@@ -35,6 +39,7 @@ Role = Literal["suspect", "charged", "convicted", "no_further_action", "victim",
 CustodyKind = Literal["custody", "prison", "hospital", "absence"]
 WarrantKind = Literal["bench", "arrest"]
 WarrantStatus = Literal["outstanding", "executed", "recalled"]
+SameStatus = Literal["joined", "parted"]
 ActionKind = Literal[
     "registration",
     "partners_told",
@@ -58,7 +63,15 @@ ActionKind = Literal[
     "override",
     "representation",
     "contest",
+    "complaint",
+    "injury",
+    "death",
+    "treatment_wait",
+    "treatment_left",
+    "needle_exchange",
+    "naloxone_given",
 ]
+Party = Literal["officer", "public"]
 
 
 class _Data(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -92,6 +105,8 @@ class Flags(_Data, frozen=True, kw_only=True):
     weapon: Annotated[bool, Meta(description="A weapon was used or shown.")] = False
     injury: Annotated[bool, Meta(description="Somebody was hurt.")] = False
     domestic: Annotated[bool, Meta(description="Between partners or family.")] = False
+    fatal: Annotated[bool, Meta(description="Somebody died.")] = False
+    naloxone: Annotated[bool, Meta(description="Naloxone was given.")] = False
 
 
 class Drugs(_Data, frozen=True, kw_only=True):
@@ -99,6 +114,14 @@ class Drugs(_Data, frozen=True, kw_only=True):
 
     activity: Annotated[DrugActivity | None, Meta(description="What was done with drugs.")] = None
     substance: Annotated[Id | None, Meta(description="Name of the drug in the source's words.")] = None
+    price_per_gram: Annotated[
+        Annotated[float, Meta(ge=0, le=1e9)] | None,
+        Meta(description="Street price of a gram, in the force's currency."),
+    ] = None
+    purity: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="Share of the drug in what was tested, from 0 to 1."),
+    ] = None
 
 
 class Market(_Data, frozen=True, kw_only=True):
@@ -169,6 +192,17 @@ class Person(_Data, frozen=True, kw_only=True):
     treatment: Annotated[Treatment | None, Meta(description="Treatment, with consent.")] = None
 
 
+class SamePerson(_Data, frozen=True, kw_only=True):
+    """One version of what is known of two ids: whether they are one person. The pair identifies it, in either order."""
+
+    person_id: PersonId
+    same_as: Annotated[PersonId, Meta(description="Another of the source's ids of a person.")]
+    version: Version
+    status: Annotated[
+        SameStatus, Meta(description="`joined`: both are one person; `parted`: they are not, and were joined in error.")
+    ]
+
+
 class Custody(_Data, frozen=True, kw_only=True):
     """One version of a stay in custody, prison or hospital, or an absence; person and `from` identify the stay."""
 
@@ -215,9 +249,23 @@ class Action(_Data, frozen=True, kw_only=True):
     area: Annotated[Id | None, Meta(description="The `area_id` it was done in, if any.")] = None
     notice_id: Annotated[Id | None, Meta(description="The notice it belongs to, if any.")] = None
     at: Annotated[Time, Meta(description="When it was done.")]
-    hours: Annotated[Hours | None, Meta(description="Officer hours it took.")] = None
+    hours: Annotated[
+        Hours | None, Meta(description="Hours it took: of officers, and of health partners where kind is `outreach`.")
+    ] = None
     detail: Annotated[
         str | None, Meta(description="Free words: manner of service, reason, outcome. Never a name or a person id.")
+    ] = None
+    offence_code: Annotated[OffenceCode | None, Meta(description="Of an `arrest`: the offence it was for.")] = None
+    party: Annotated[Party | None, Meta(description="Of an `injury` or a `death`: on whose side it was.")] = None
+    count: Annotated[
+        Annotated[int, Meta(ge=1, le=10**9)] | None,
+        Meta(
+            description="How many the event sums up, such as visits to a needle exchange in a week; absent means one."
+        ),
+    ] = None
+    days: Annotated[
+        Annotated[float, Meta(ge=0, le=1e5)] | None,
+        Meta(description="Of a `treatment_wait`: days from referral to treatment."),
     ] = None
 
 
@@ -250,6 +298,13 @@ class PersonUpdated(_Envelope, frozen=True, kw_only=True, tag="harmspot.person.u
     data: Person
 
 
+class PersonSame(_Envelope, frozen=True, kw_only=True, tag="harmspot.person.same.v1"):
+    """Two ids were found to be one person, or not to be."""
+
+    topic, entity, key = "persons", "same_person", "person_id"
+    data: SamePerson
+
+
 class CustodyChanged(_Envelope, frozen=True, kw_only=True, tag="harmspot.custody.changed.v1"):
     """A stay away from liberty began, ended or was corrected."""
 
@@ -279,11 +334,12 @@ class ActionRecorded(_Envelope, frozen=True, kw_only=True, tag="harmspot.action.
 
 
 Event: TypeAlias = (
-    IncidentRecorded | PersonUpdated | CustodyChanged | WarrantChanged | StaffingReported | ActionRecorded
+    IncidentRecorded | PersonUpdated | PersonSame | CustodyChanged | WarrantChanged | StaffingReported | ActionRecorded
 )
 EVENT_TYPES: tuple[type[Event], ...] = (
     IncidentRecorded,
     PersonUpdated,
+    PersonSame,
     CustodyChanged,
     WarrantChanged,
     StaffingReported,

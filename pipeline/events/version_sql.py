@@ -20,13 +20,14 @@ _KEPT_COLUMNS = {
 _WITHDRAWN = {
     "incident": ("'cancelled' AS status", "status = 'cancelled'"),
     "warrant": ("'recalled' AS status", "status = 'recalled'"),
+    "same_person": ("'parted' AS status", "status = 'parted'"),
     "custody": ("custody_from AS custody_to", "custody_to IS NOT DISTINCT FROM custody_from"),
     "staffing": ("0.0 AS rostered_hours, 0.0 AS available_hours", "rostered_hours = 0 AND available_hours = 0"),
 }
 # Columns with a closed set of values, none of which contains a `;`.
 _CLOSED = {
     *("status", "occurred_precision", "discovery", "report_channel", "report_subject"),
-    *("drug_activity", "market_setting"),
+    *("drug_activity", "market_setting", "party"),
 }
 
 

@@ -25,7 +25,7 @@ BLANK_IDS = ("refuse", "hash")
 SAME_IDS = ("conflict", "gravest", "each", "later_load_corrects")
 _SAME_IDS_OF = {"incidents": SAME_IDS, "warrants": ("conflict", "gravest", "later_load_corrects")}
 KEYED_KINDS = ("incidents", "involvements", "warrants")
-_OF_PEOPLE = ("persons", "involvements", "warrants", "custody", "actions")
+_OF_PEOPLE = ("persons", "same_persons", "involvements", "warrants", "custody", "actions")
 DECIMALS = (".", ",")
 THOUSANDS = (",", ".", " ", "'")
 

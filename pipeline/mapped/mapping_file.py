@@ -5,9 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import yaml
-
 from pipeline.errors import MappingError, SettingsError
+from pipeline.given_yaml import OnceLoader, read_given_yaml
 from pipeline.mapped.columns import NamedColumns
 from pipeline.mapped.gazetteer import read_places
 from pipeline.mapped.mapping import Gazetteer, Mapping, check_one_of, suggestion
@@ -20,13 +19,13 @@ _SECTIONS = ("columns", "offences", "gazetteer")
 _FORMAT = "_format"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(OnceLoader):
     """YAML without truth values: no key of a mapping has one, and `on`, `yes` and `no` are words of files."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, resolvers in OnceLoader.yaml_implicit_resolvers.items()
 }
 
 
@@ -113,13 +112,8 @@ def _read_document(path: Path) -> dict[str, Any]:
             f"mapping {path} does not exist{suggestion(path.stem, beside)}; there are {beside or 'none'}"
         )
     try:
-        document = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
-    except (
-        yaml.YAMLError,
-        ValueError,
-        RecursionError,
-        OverflowError,
-    ) as error:  # ValueError: no UTF-8, or no such date
+        document = read_given_yaml(path, _Loader)
+    except ValueError as error:
         raise MappingError(f"mapping {path} is not YAML: {error}") from None
     if not isinstance(document, dict):
         raise MappingError(f"mapping {path}: expected keys and values at the top level")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar, Literal, NamedTuple, get_args
 
-from pipeline.events.schema import ActionKind, CustodyKind, Role, WarrantKind, WarrantStatus
+from pipeline.events.schema import ActionKind, CustodyKind, Role, SameStatus, WarrantKind, WarrantStatus
 from pipeline.mapped.columns import IncidentColumns, NamedColumns, Names
 
 Holds = Literal["text", "offence", "time", "day", "number", "integer", "truth", "word"]
@@ -13,8 +13,8 @@ HOLDS: dict[str, Holds] = {
     **dict.fromkeys(("deceased_at", "custody_from", "custody_to", "issued_at", "at", "updated_at"), "time"),
     **dict.fromkeys(("shift_start", "shift_end"), "time"),
     **dict.fromkeys(("birth_date", "week"), "day"),
-    **dict.fromkeys(("rostered_hours", "available_hours", "hours"), "number"),
-    **dict.fromkeys(("version", "birth_year"), "integer"),
+    **dict.fromkeys(("rostered_hours", "available_hours", "hours", "days"), "number"),
+    **dict.fromkeys(("version", "birth_year", "count"), "integer"),
     **dict.fromkeys(("treatment_consent", "treatment_engaged"), "truth"),
     **dict.fromkeys(("kind", "status", "role"), "word"),
     **dict.fromkeys(("offence", "offence_detail"), "offence"),
@@ -67,6 +67,17 @@ class PersonColumns(_VersionedColumns):
     deceased_at: Names | None = None
     treatment_consent: Names | None = None
     treatment_engaged: Names | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamePersonColumns(_VersionedColumns):
+    """Two ids that are one person, unless the status says otherwise."""
+
+    person_id: Names
+    same_as: Names
+    status: Names | None = None
+
+    WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {"status": get_args(SameStatus)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +138,8 @@ class ActionColumns(_VersionedColumns):
     area: Names | None = None
     notice_id: Names | None = None
     hours: Names | None = None
+    count: Names | None = None
+    days: Names | None = None
     detail: Names | None = None
 
     WORDS: ClassVar[Mapping[str, tuple[str, ...]]] = {"kind": get_args(ActionKind)}
@@ -144,6 +157,7 @@ RECORD_KINDS: dict[str, RecordKind] = {
     # An involvement goes through the decoder as its person alone.
     "involvements": RecordKind(InvolvementColumns, "person", ("incident_id", "person_id", "role")),
     "persons": RecordKind(PersonColumns, "person", ("person_id",)),
+    "same_persons": RecordKind(SamePersonColumns, "same_person", ("person_id", "same_as")),
     "warrants": RecordKind(
         WarrantColumns, "warrant", ("warrant_id", "person_id", "kind", "issued_at", "status", "offence")
     ),

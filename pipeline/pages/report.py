@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from pipeline.briefing.area_story import by_area, reason
 from pipeline.briefing.embedded import answered, packed_tables, question_json
+from pipeline.briefing.scoreboard import board
 from pipeline.briefing.today import coordinates, left_out, passed_over, places_today
 from pipeline.map_link import DEFAULT as DEFAULT_LINK
 from pipeline.pages.base import number, page_environment, page_row, page_rows, read_asset, words
@@ -43,6 +44,8 @@ SET_ROWS = 20
 FOCUS_ROWS = 3
 GRAVE_ROWS = 10
 LATER = ("visit_plan", "crime_focus", "area_evidence", "area_recent", "recent_incident", "offence_ranking")
+BOARD = ("scoreboard", "enforcement_ledger")
+UNPACKED = ("map_shape", *BOARD)  # shapes are drawn, and the board is of the force alone
 SCRIPTS = ("report.js", "report_labels.js", "report_question.js", "report_download.js")
 OUTCOME_ROWS = 8
 PEOPLE_WORDS = {
@@ -80,8 +83,8 @@ def render_report(
         The run's tables of places as published: area_ranking, area_set_ranking, sensitivity_summary, cell_forecast,
         address_pile, hotspot, market, officer_allocation, area_notice, outcome_monitor, place_change, data_quality,
         quality_check; and, where the run has them, visit_plan, crime_focus, area_evidence, area_recent,
-        recent_incident, offence_ranking; area_notice also with `state` and `superseded_by`, the notice that replaces
-        it.
+        recent_incident, offence_ranking, scoreboard, enforcement_ledger; area_notice also with `state` and
+        `superseded_by`, the notice that replaces it.
     shapes : mapping of str to geopandas.GeoDataFrame or None
         Layers of the map, see `pipeline.pages.svg_map.draw_map`.
     people_counts : mapping of str to int
@@ -113,7 +116,7 @@ def render_report(
     catalogue = catalogue or Catalogue()
     environment = page_environment(zone, catalogue)
     environment.globals |= {"coordinates": partial(coordinates, link=link)}
-    packed = {**{name: _empty(name) for name in LATER}, **tables}
+    packed = {**{name: _empty(name) for name in (*LATER, *BOARD)}, **tables}
     tables = {name: _called(frame, catalogue) for name, frame in packed.items()}
     ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
     areas = page_rows(ranking.assign(area_count=len(ranking), top_k=run["top_k"]))
@@ -153,7 +156,8 @@ def render_report(
         question=question_json(asked),
         groups=_labels(asked),
         shifts=sorted(set(asked["shift"]) - {"all"}),
-        packed=packed_tables({name: frame for name, frame in packed.items() if name != "map_shape"}, zone),
+        packed=packed_tables({name: frame for name, frame in packed.items() if name not in UNPACKED}, zone),
+        board=board({name: tables[name] for name in BOARD}),
         area_sets=[_area_set(name, of_set, environment, run) for name, of_set in _by_set(tables["area_set_ranking"])],
         area_count=len(ranking),
         horizon_days=ranking["horizon_days"].iloc[0] if len(ranking) else None,

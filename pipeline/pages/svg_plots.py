@@ -79,6 +79,40 @@ def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool, promi
     return _figure(title, WIDTH, foot + (8 if promised is None else 24), [*axis, *marks])
 
 
+def change_plot(rows: Sequence[Interval], *, title: str) -> Markup:
+    """Plot changes beside zero, one row each: its label, a dot, its interval, and the number with its sign."""
+    left, right = 230, 90
+    span = _round_up(max((max(abs(row.lo), abs(row.hi)) for row in rows), default=1.0))
+    zero, scale = (left + WIDTH - right) / 2, (WIDTH - left - right) / span / 2
+    foot = TOP + ROW * len(rows)
+    marks = [_segment(zero, TOP, zero, foot, "axis")]
+    for n, row in enumerate(rows):
+        y = TOP + ROW * n + ROW / 2
+        marks.append(_text(left - 12, y + 4, row.label, f"label end {row.kind}"))
+        marks.append(_segment(zero + row.lo * scale, y, zero + row.hi * scale, y, f"whisk {row.kind}"))
+        marks.append(_dot(zero + row.value * scale, y, 4.5, row.kind))
+        marks.append(_text(WIDTH - right + 12, y + 4, f"{row.value:+.0f}", f"label {row.kind}"))
+    return _figure(title, WIDTH, foot + 8, marks)
+
+
+def count_plot(moments: Sequence[str], series: Mapping[str, Sequence[float]], *, title: str, start: int) -> Markup:
+    """Plot counts over time as `line_plot` does shares, with a dashed line before position `start`."""
+    top = _round_up(max((v for values in series.values() for v in values if math.isfinite(v)), default=1.0))
+    right = WIDTH - 190  # names of methods are long
+    step = (right - LEFT) / max(len(moments) - 1, 1)
+    xs = [LEFT + step * n for n in range(len(moments))]
+    lines = [
+        _line(xs, [_height(value, top) for value in values], "ours" if n == 0 else "theirs")
+        for n, values in enumerate(series.values())
+    ]
+    begun = LEFT + step * (start - 0.5)
+    lines.append(_segment(begun, TOP, begun, HEIGHT - BOTTOM, "axis dashed"))
+    ends = {name: _height(_last(values), top) for name, values in series.items()}
+    return _figure(
+        title, WIDTH, HEIGHT, [*_levels(top, right, unit=""), *_ends(moments, right), *lines, *_names(ends, right)]
+    )
+
+
 def decile_plot(shares: Sequence[float], *, title: str, band: tuple[float, float]) -> Markup:
     """Plot a bar for each tenth, and the band expected of a calibrated forecast."""
     top = _round_up(max([*shares, band[1]]))
@@ -171,30 +205,30 @@ def _height(value: float, top: float) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top
 
 
-def _levels(top: float, right: float = WIDTH - RIGHT) -> list[Markup]:
-    """Draw horizontal lines at zero, half and full axis height, with their labels."""
+def _levels(top: float, right: float = WIDTH - RIGHT, unit: str = "%") -> list[Markup]:
+    """Draw horizontal lines at zero, half and full axis height, with their labels, as shares or as counts."""
     marks = []
     for level in (0.0, top / 2, top):
         y = _height(level, top)
         marks.append(_segment(LEFT, y, right, y, "level"))
-        marks.append(_text(LEFT - 8, y + 4, f"{level * 100:g}%", "label end theirs"))
+        marks.append(_text(LEFT - 8, y + 4, f"{level * (100 if unit else 1):g}{unit}", "label end theirs"))
     return marks
 
 
-def _ends(moments: Sequence[str]) -> list[Markup]:
+def _ends(moments: Sequence[str], right: float = WIDTH - RIGHT) -> list[Markup]:
     if not moments:
         return []
     first = _text(LEFT, HEIGHT - 8, moments[0], "label theirs")
-    return [first] if len(moments) == 1 else [first, _text(WIDTH - RIGHT, HEIGHT - 8, moments[-1], "label end theirs")]
+    return [first] if len(moments) == 1 else [first, _text(right, HEIGHT - 8, moments[-1], "label end theirs")]
 
 
-def _names(ends: Mapping[str, float]) -> list[Markup]:
+def _names(ends: Mapping[str, float], right: float = WIDTH - RIGHT) -> list[Markup]:
     """Draw the names at the ends of the lines, moved apart where they would overlap."""
     marks, below = [], -math.inf
     ours = next(iter(ends), "")
     for name, y in sorted(((name, y) for name, y in ends.items() if math.isfinite(y)), key=lambda end: end[1]):
         below = max(y, below + LABEL_GAP)
-        marks.append(_text(WIDTH - RIGHT + 10, below + 4, name, "label ours" if name == ours else "label theirs"))
+        marks.append(_text(right + 10, below + 4, name, "label ours" if name == ours else "label theirs"))
     return marks
 
 

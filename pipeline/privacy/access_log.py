@@ -4,6 +4,10 @@ A changed, dropped or moved line breaks the hash chain at its place. Each line h
 that nobody without the key can write the chain anew; lines of a harmspot before that have none. Truncation is detected
 by a mark of the log's length and last hash that is stored elsewhere: the store saves one with every human event and
 after every read of people (`AccessLog.mark`), and `harmspot audit anchor` writes one outside the home.
+
+A power cut can leave a part of an entry at the end of the file. Nothing was shown for it, because an entry is on the
+disk, whole, before anything is shown. The next entry sets it aside in a file beside the log and says so; a mark of the
+store that lies beyond it would still be missed.
 """
 
 import fcntl
@@ -24,6 +28,8 @@ from pipeline.local_time import local_text
 from pipeline.privacy.pii_scan import refuse_pseudonyms
 
 GENESIS = "0" * 64
+SET_ASIDE = "unfinished_entry_set_aside"
+UNREADABLE = "unreadable"
 MACHINE = "harmspot"  # how the name of a reader begins who is no person
 
 
@@ -119,6 +125,8 @@ class AccessLog:
         reached, size, previous, is_keyed = mark == NO_MARK, 0, GENESIS, False
         with self.path.open("rb") if self.path.exists() else nullcontext(()) as file:
             for number, line in enumerate(file, start=1):
+                if _is_unfinished(line):
+                    break
                 problem, previous, is_keyed = _check(line, previous, self._key, is_keyed)
                 if problem:
                     return [f"{self.path}, line {number}: {problem}; entries from this line on cannot be trusted"]
@@ -145,7 +153,16 @@ class AccessLog:
             return NO_MARK
         with self.path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)  # wait until no process is writing a line
-            return LogMark(file.seek(0, os.SEEK_END), _last_hash(file))
+            end = _end_of_entries(file)
+            return LogMark(end, _last_hash(file, end))
+
+    def unfinished_bytes(self) -> int:
+        """Return how many bytes at the end are a part of an entry; 0 where the last entry is whole."""
+        if not self.path.exists():
+            return 0
+        with self.path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            return file.seek(0, os.SEEK_END) - _end_of_entries(file)
 
     def holds(self, mark: LogMark) -> bool:
         """Return whether an entry with the hash of the mark ends at the size of the mark."""
@@ -160,13 +177,13 @@ class AccessLog:
         if not self.path.exists():
             return None
         with self.path.open("rb") as file:
-            return _time_of(_last_line(file))
+            return _time_of(_last_line(file, _end_of_entries(file)))
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """Yield the entries in order, unverified."""
         if self.path.exists():
             with self.path.open("rb") as file:
-                yield from map(json.loads, file)
+                yield from (json.loads(line) for line in file if not _is_unfinished(line))
 
     def knows(self, action: str) -> bool:
         """Return whether an action was ever logged; lines are not parsed, so that a broken one hides nothing."""
@@ -179,17 +196,40 @@ class AccessLog:
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(handle, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until closed: two writers must not chain to the same line
+            self._set_aside(file, entry["at"])
             last = _time_of(_last_line(file))
             at = entry["at"]
             if not self.is_any_time:
                 refuse_earlier(at, last, f"the last entry of {self.path}")
                 at = max(at, last or at)
-            chained = {**entry, "at": at.isoformat(), "previous": _last_hash(file)}
-            if self._key is not None:
-                chained["keyed_hash"] = _keyed_hash(chained, self._key)
-            chained["hash"] = _hash(chained)
-            self._write(file, _missing_newline(file) + _line(chained))
-        return chained["hash"]
+            return self._chain(file, entry | {"at": at})
+
+    def _chain(self, file: FileIO, entry: dict[str, Any]) -> str:
+        """Write an entry after the last one and return its hash."""
+        chained = {**entry, "at": entry["at"].isoformat(), "previous": _last_hash(file)}
+        if self._key is not None:
+            chained["keyed_hash"] = _keyed_hash(chained, self._key)
+        chained["hash"] = _hash(chained)
+        self._write(file, _missing_newline(file) + _line(chained))
+        return str(chained["hash"])
+
+    def _set_aside(self, file: FileIO, now: datetime) -> None:
+        """Move a part of an entry at the end to a file of its own, and log that."""
+        end = _end_of_entries(file)
+        file.seek(end)
+        if not (left := file.read()):
+            return
+        beside = self.path.with_name(f"{self.path.name}.unfinished-{end}")
+        beside.touch(mode=0o600)
+        beside.write_bytes(left)
+        file.truncate(end)
+        detail = {"file": beside.name, "bytes": len(left)}
+        at = max(now, _time_of(_last_line(file)) or now)
+        self._chain(
+            file,
+            {"at": at.astimezone(UTC), "reader": MACHINE, "purpose": "to keep the log whole", "action": SET_ASIDE}
+            | {"detail": detail, "authenticated": "machine"},
+        )
 
     def _write(self, file: FileIO, line: bytes) -> None:
         """Write a line to the disk completely or not at all: half an entry would look like tampering."""
@@ -246,9 +286,21 @@ def _check(line: bytes, previous: str, key: bytes | None, is_keyed: bool) -> tup
     return None, stated, keyed_hash is not None
 
 
-def _last_hash(file: FileIO | Any) -> str:
-    """Return the hash of the last line."""
-    line = _last_line(file)
+def _is_unfinished(line: bytes) -> bool:
+    """Return whether a line is a part of an entry that a crash cut off: without its end, and no entry as it is."""
+    return not line.endswith(b"\n") and _stated_hash(line) == UNREADABLE
+
+
+def _end_of_entries(file: FileIO | Any) -> int:
+    """Return the size of the file without a part of an entry at its end."""
+    size: int = file.seek(0, os.SEEK_END)
+    last = b"" if not _missing_newline(file) else _last_line(file, size)
+    return size - len(last) if last and _is_unfinished(last) else size
+
+
+def _last_hash(file: FileIO | Any, end: int | None = None) -> str:
+    """Return the hash of the last line (before `end`)."""
+    line = _last_line(file, end)
     return _stated_hash(line) if line else GENESIS
 
 
@@ -282,4 +334,4 @@ def _stated_hash(line: bytes) -> str:
     try:
         return str(json.loads(line)["hash"])
     except (ValueError, KeyError, TypeError):
-        return "unreadable"  # the next line then breaks the chain; verify names this line
+        return UNREADABLE  # the next line then breaks the chain; verify names this line

@@ -80,6 +80,15 @@ def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
     return derive_key(_parse(text, str(path)))
 
 
+def read_key(path: Path) -> tuple[Key, bytes]:
+    """Return the keys of a secret in a file, and the file's content; raises KeyFileError as `load_key`."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be read ({error.strerror})") from None
+    return derive_key(_parse(text.decode("ascii", "replace"), str(path))), text
+
+
 def derive_key(secret: bytes) -> Key:
     """Return independent keys for each use (RFC 5869, expand step, one block each)."""
     return Key(

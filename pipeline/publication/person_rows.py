@@ -1,5 +1,6 @@
 """The rows about one person in every kept run, for whoever asks what is held about them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -14,9 +15,16 @@ from pipeline.publication.tables import read_tables
 
 
 def rows_of_person(
-    home: Path, key: Key, person_id: str, *, reader: str | None, purpose: str | None, log: AccessLog, now: datetime
+    home: Path,
+    key: Key,
+    ids: Collection[str],
+    *,
+    reader: str | None,
+    purpose: str | None,
+    log: AccessLog,
+    now: datetime,
 ) -> dict[str, pd.DataFrame]:
-    """Return the rows about a person by table of people, of every kept run; the access log records the read first.
+    """Return the rows about the person of these ids by table, of every kept run; the access log records the read first.
 
     Raises
     ------
@@ -34,8 +42,8 @@ def rows_of_person(
         return {
             name: frame(
                 connection,
-                f"SELECT * FROM kept.{name_sql(name)} WHERE person_id = $person_id ORDER BY ALL",  # noqa: S608 - ours
-                {"person_id": person_id},
+                f"SELECT * FROM kept.{name_sql(name)} WHERE person_id IN (SELECT unnest($ids::VARCHAR[])) ORDER BY ALL",  # noqa: S608 - ours
+                {"ids": sorted(ids)},
             )
             for name in about_people
             if name in kept

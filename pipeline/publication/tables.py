@@ -20,6 +20,7 @@ ARROW_TYPES = {
     "VARCHAR": pa.string(),
     "VARCHAR[]": pa.list_(pa.string()),
     "INTEGER[]": pa.list_(pa.int32()),
+    "DOUBLE[]": pa.list_(pa.float64()),
     "DOUBLE": pa.float64(),
     "INTEGER": pa.int32(),
     "BIGINT": pa.int64(),

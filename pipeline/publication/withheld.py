@@ -24,38 +24,38 @@ Row = dict[str, Any]
 
 MARKET = r"(?:market|place)_-?\d+_-?\d+"
 PLACES = re.compile(r"place_-?\d+_-?\d+(?:, place_-?\d+_-?\d+)*")
-# Columns that name a market or place in a table of places; a run that names one nowhere there names it nowhere.
-NAMING = ("market_id", "place_id", "chosen_for", "event_id", "control_ids", "why")
 ORDERS = ("rank", "position")
 INCIDENTS = ("area_evidence", "recent_incident")
 
 
 def markets_by_run(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]) -> dict[str, set[str]]:
-    """Return the markets that each run in the attached file `kept` names in a column of NAMING."""
+    """Return the markets that each run in the attached file `kept` names, in whatever text."""
     found: dict[str, set[str]] = {}
-    known = {(name, column) for name, column in connection.execute(_COLUMNS).fetchall()}
-    for table in (table for table in tables.values() if table.is_of_one_run):
-        for column in (column for column in NAMING if (table.name, column) in known):
-            for run_id, market_id in connection.execute(_named_sql(table.name, column)).fetchall():
+    of_runs = {table.name for table in tables.values() if table.is_of_one_run}
+    for table_name, column in connection.execute(_TEXTS).fetchall():
+        if table_name in of_runs and column not in RUN_COLUMNS:
+            for run_id, market_id in connection.execute(_named_sql(table_name, column)).fetchall():
                 found.setdefault(run_id, set()).add(market_id)
     return found
 
 
 _COLUMNS = "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'kept' ORDER BY ALL"
+_TEXTS = _COLUMNS.replace("ORDER BY", "AND data_type IN ('VARCHAR', 'VARCHAR[]') ORDER BY")
 
 
 def _named_sql(table_name: str, column: str) -> str:
-    table, name = name_sql(table_name), name_sql(column)
+    table, text = name_sql(table_name), f"{name_sql(column)}::VARCHAR"
     return (
-        f"SELECT DISTINCT run_id, unnest(regexp_extract_all({name}::VARCHAR, {literal_sql(MARKET)})) "  # noqa: S608
-        f"FROM kept.{table} ORDER BY ALL"  # names come from tables.yml
-    )
+        f"SELECT DISTINCT run_id, unnest(regexp_extract_all({text}, {literal_sql(MARKET)})) "  # noqa: S608
+        f"FROM kept.{table} WHERE contains({text}, 'market_') OR contains({text}, 'place_') ORDER BY ALL"
+    )  # names come from the file's own catalogue
 
 
 def named_markets(tables: Mapping[str, pa.Table]) -> set[str]:
-    """Return the markets that the tables of one run name in a column of NAMING."""
-    columns = [rows[name].to_pylist() for rows in tables.values() for name in NAMING if name in rows.column_names]
-    return {name for column in columns for value in column if value for name in re.findall(MARKET, str(value))}
+    """Return the markets that the tables of one run name, in whatever text."""
+    columns = [rows[name].to_pylist() for rows in tables.values() for name in (*_texts(rows), *_lists(rows))]
+    texts = (str(value) for column in columns for value in column if value)
+    return {name for text in texts if "market_" in text or "place_" in text for name in re.findall(MARKET, text)}
 
 
 def cell_sizes(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:

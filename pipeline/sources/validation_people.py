@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from pipeline.errors import MappingError, SourceError
+from pipeline.given_yaml import read_given_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ def read_record_mapping(path: Path) -> RecordMapping:
         When it cannot be read, lacks a key, has an unknown key, or uses a group as a predictor.
     """
     try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        body = read_given_yaml(path)
+    except (OSError, ValueError) as error:
         raise MappingError(f"mapping {path} cannot be read: {error}") from None
     _check_keys(path, "the mapping", body, {item.name for item in fields(RecordMapping)})
     mapping = RecordMapping(

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from pipeline.errors import StoreError
 
-SUBJECT_KINDS = ("notice", "list", "person", "run", "plan", "audit", "market")
+SUBJECT_KINDS = ("notice", "list", "person", "run", "plan", "audit", "market", "harm_cell")
 
 Words = Annotated[str, Meta(min_length=1, max_length=4000)]
 Manner = Literal["in_person", "posted", "displayed"]
@@ -112,6 +112,15 @@ class Hiding(_Detail, frozen=True, kw_only=True):
     cell_ids: tuple[str, ...]
 
 
+class Grading(Reason, frozen=True, kw_only=True):
+    """Grade of a cell of a harm matrix, its reason, and the priority that was looked up for it."""
+
+    severity: Words
+    incidence: Words
+    priority: Words
+    confidence: Words
+
+
 class Beginning(_Detail, frozen=True, kw_only=True):
     """First run of a home, from which audit deadlines count; has no fields."""
 
@@ -147,6 +156,7 @@ DETAILS: dict[str, type[_Detail]] = {
     "audited": Audit,
     "embargoed": Hiding,
     "lifted": Reason,
+    "graded": Grading,
 }
 
 

@@ -41,12 +41,12 @@ class Identities(Rows):
         """Return the raw ids of erased people that values of tables hold: never to be shown."""
         return erased_in(self._connection, tables)
 
-    def held_about(self, person_id: str, raw_person_id: str | None) -> dict[str, pd.DataFrame]:
-        """Return what the store holds about a person by kind. Log the access before you call this."""
-        ids = [each for each in (raw_person_id, person_id) if each]
-        messages = self._messages_about(person_id, ids)
-        kinds = ("identity", "registered", "custody", "warrants", "incidents", "actions")
-        found = {kind: self._subject(kind, {"person_id": person_id}) for kind in kinds}
+    def held_about(self, person_ids: Sequence[str], raw_person_ids: Sequence[str]) -> dict[str, pd.DataFrame]:
+        """Return what the store holds about the person of these ids by kind. Log the access before you call this."""
+        ids = [*raw_person_ids, *person_ids]
+        messages = sorted({row for each in person_ids for row in self._messages_about(each, ids)})
+        kinds = ("identity", "registered", "same_people", "custody", "warrants", "incidents", "actions")
+        found = {kind: self._subject(kind, {"person_ids": [*person_ids]}) for kind in kinds}
         waiting = pd.DataFrame({"letters": [len(self._rows_containing("store.dead_letter", ids))]})
         return {**found, "messages": self._subject("messages", {"rows": messages}), "dead_letters": waiting}
 

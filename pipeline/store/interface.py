@@ -18,11 +18,13 @@ from pipeline.database import Progress
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.events.decoder import Decoder
 from pipeline.loading.file_loading import CheckPlaces
+from pipeline.local_time import LATEST
 from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.privacy.access_log import LogMark
 from pipeline.privacy.keys import Key
 from pipeline.store.human_events import HumanEvent
+from pipeline.store.same_people import SamePeople
 
 # Called within a transaction with what its rows can be read through; returns more messages.
 Tell = Callable[[Any], Sequence[OutboxMessage]]
@@ -223,6 +225,9 @@ class Store(Protocol):
     def pseudonyms(self) -> list[str]:
         """Return the pseudonyms of everybody not erased, sorted."""
 
+    def same_people(self, known_at: datetime = LATEST) -> SamePeople:
+        """Return the people with several ids, as known now or at a moment."""
+
     def is_named(self, raw_person_id: str) -> bool:
         """Return whether a dead letter or a message contains a raw id, even one without an ingested event."""
 
@@ -241,12 +246,12 @@ class Store(Protocol):
             Number of dead letters whose payload was deleted.
         """
 
-    def held_about(self, person_id: str, raw_person_id: str | None) -> dict[str, pd.DataFrame]:
-        """Return what the store holds about a person by kind. Log the access before you call this.
+    def held_about(self, person_ids: Sequence[str], raw_person_ids: Sequence[str]) -> dict[str, pd.DataFrame]:
+        """Return what the store holds about the person of these ids by kind. Log the access before you call this.
 
-        Kinds: identity, registered, custody, warrants, incidents (with the person's own role), actions, each in every
-        version; messages to partners about the person, also by a case id, and the number of dead_letters that name
-        the person.
+        Kinds: identity, registered, same_people (which of the ids were joined or parted), custody, warrants, incidents
+        (with the person's own role), actions, each in every version; messages to partners about the person, also by a
+        case id, and the number of dead_letters that name the person.
         """
 
     def raw_ids(self) -> list[str]:
@@ -254,6 +259,9 @@ class Store(Protocol):
 
     def erased_ids_in(self, tables: Mapping[str, pd.DataFrame]) -> list[str]:
         """Return the raw ids of erased people that values of tables hold: never to be shown."""
+
+    def copy_to(self, path: Path, key: Key) -> None:
+        """Write all that the store holds to a new file at `path`, compact and encrypted with the same key."""
 
     def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
         """Replace the store's file at `path` by a compact copy, which holds nothing that was deleted.
@@ -276,7 +284,7 @@ class Store(Protocol):
         """Return `now`, or the time of the store's last change if that is later (the writer's clock was ahead)."""
 
     def versions_about(self, people: Collection[str], also_since: datetime | None = None) -> dict[str, pa.Table]:
-        """Return all versions about some people, by table: `pipeline.store.snapshot.snapshot_of` takes them.
+        """Return all versions about some people, under all of their ids, by table, as `snapshot_of` takes them.
 
         Parameters
         ----------

@@ -1,6 +1,7 @@
 """Bitemporal snapshot: events that occurred before `as_of`, in the version that the store knew at `known_at`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from pipeline.privacy.keys import Key
 from pipeline.privacy.pii_scan import without_mentions
 from pipeline.privacy.short_ids import know_short_ids
 from pipeline.store.migrations import missing_migrations
+from pipeline.store.same_people import SamePeople, same_people_at
 from pipeline.store.store import open_store
 
 # Ten million incidents take 5 GB; memory beyond this limit is spilled, encrypted, to leave room for the models' frames.
@@ -27,6 +29,7 @@ _TABLES = {
     "incident_snapshot": ("known_at", "as_of", "since"),
     "involvement_snapshot": ("known_at", "as_of", "since"),
     "person_snapshot": ("known_at", "as_of"),
+    "treatment_snapshot": ("known_at", "as_of"),
     "custody_snapshot": ("known_at", "as_of"),
     "warrant_snapshot": ("known_at", "as_of"),
     "staffing_snapshot": ("known_at", "as_of"),
@@ -37,6 +40,7 @@ _TABLES = {
 _OF_NO_PERSON = ("staffing_snapshot", "batch_snapshot", "dead_letter_snapshot")
 
 _REDACTED = pa.schema([("original", pa.string()), ("clean", pa.string())])
+_ONE_PERSON = pa.schema([("person_id", pa.string()), ("one_id", pa.string())])
 
 
 class Snapshot:
@@ -44,7 +48,8 @@ class Snapshot:
 
     Tables: `<entity>_snapshot`, `involvement_snapshot`, `batch_snapshot`, `dead_letter_snapshot`. Columns are those of
     `pipeline.events.columns` without envelope and involvements, plus event_time. The snapshot does not lock the store,
-    which may be written meanwhile. The order of rows has no meaning.
+    which may be written meanwhile. The order of rows has no meaning. Ids that are one person are one id in every
+    table, as `same_people_in` says.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, as_of: datetime, known_at: datetime) -> None:
@@ -116,7 +121,12 @@ def open_snapshot(
 
 
 def snapshot_of(
-    versions: Mapping[str, pa.Table], *, as_of: datetime, known_at: datetime, since: datetime = EARLIEST
+    versions: Mapping[str, pa.Table],
+    *,
+    as_of: datetime,
+    known_at: datetime,
+    since: datetime = EARLIEST,
+    joined_at: datetime | None = None,
 ) -> Snapshot:
     """Return the snapshot of an excerpt of the store, as `open_snapshot` does of the whole.
 
@@ -126,8 +136,10 @@ def snapshot_of(
         As `Store.versions_about` returns them.
     as_of, known_at, since : datetime
         As of `open_snapshot`.
+    joined_at : datetime, optional
+        Which ids are one person is as known at this moment; None takes known_at.
     """
-    _check_clocks(as_of=as_of, known_at=known_at, since=since)
+    _check_clocks(as_of=as_of, known_at=known_at, since=since, joined_at=joined_at)
     connection = connect(is_encrypting=False)
     try:
         connection.execute("ATTACH ':memory:' AS store")
@@ -136,7 +148,7 @@ def snapshot_of(
             connection.execute(f"CREATE TABLE store.{name_sql(name)} AS SELECT * FROM incoming")  # noqa: S608
             connection.unregister("incoming")
         of_people = {name: clocks for name, clocks in _TABLES.items() if name not in _OF_NO_PERSON}
-        _copy(connection, of_people, as_of=as_of, known_at=known_at, since=since)
+        _copy(connection, of_people, joined_at, as_of=as_of, known_at=known_at, since=since)
     except BaseException:
         connection.close()
         raise
@@ -196,13 +208,34 @@ def _read(path: Path, key: Key, wait_s: float, progress: Progress) -> duckdb.Duc
     return connection
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, tuple[str, ...]], **clocks: datetime) -> None:
+def _copy(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, tuple[str, ...]],
+    joined_at: datetime | None = None,
+    **clocks: datetime,
+) -> None:
     """Make the tables of a snapshot from the attached `store`, and detach it."""
     for name, names in tables.items():
         connection.execute(query(f"snapshot/{name}"), {clock: clocks[clock] for clock in names})
-    connection.execute(query("snapshot/without_erased"))
+    with _one_person(connection, same_people_at(connection)):  # who is erased is erased at every clock
+        connection.execute(query("snapshot/without_erased"))
+    same = same_people_at(connection, joined_at or clocks["known_at"])
+    if same.one_ids:
+        with _one_person(connection, same):
+            connection.execute(query("snapshot/one_person"))
     _redact_actions(connection)
     connection.execute("DETACH store; DROP TABLE superseded_incident")
+
+
+@contextmanager
+def _one_person(connection: duckdb.DuckDBPyConnection, same: SamePeople) -> Iterator[None]:
+    """Make table `one_person` for the block: person_id and the one_id of everybody with several ids."""
+    ids = pa.table({"person_id": [*same.one_ids], "one_id": [*same.one_ids.values()]}, _ONE_PERSON)
+    connection.register("one_person", ids)
+    try:
+        yield
+    finally:
+        connection.unregister("one_person")
 
 
 def _redact_actions(connection: duckdb.DuckDBPyConnection) -> None:

@@ -16,12 +16,13 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.clock import refuse_earlier
-from pipeline.database import Progress, connect, frame, log_progress, queries, query, transaction
+from pipeline.database import Progress, connect, copy_database, frame, log_progress, queries, query, transaction
 from pipeline.errors import StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch, TopicPartition
 from pipeline.events.columns import UTC_TIME
 from pipeline.loading.dedup_index import DedupIndex
 from pipeline.loading.file_loading import Loading
+from pipeline.local_time import LATEST
 from pipeline.messages.outbox import OutboxMessage, as_rows
 from pipeline.privacy.access_log import AccessLog, LogMark
 from pipeline.privacy.erased_ids import remember_erased
@@ -31,9 +32,11 @@ from pipeline.sources.registry import recreated_topic
 from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
 from pipeline.store.interface import TOMBSTONE, StoreHealth, Tell
+from pipeline.store.same_people import SamePeople, same_people_at
 from pipeline.store.store_file import attach_store, rewrite
 
 _EVIDENCE = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": pa.string(), "known_then": UTC_TIME}
+_IDS = pa.list_(pa.string())
 
 
 class DuckDBStore(Loading, Identities):
@@ -167,6 +170,10 @@ class DuckDBStore(Loading, Identities):
         """Replace the store's file by a compact copy, which holds nothing that was deleted."""
         rewrite(self._connection, path, key, wait_s=wait_s, progress=self._progress)
 
+    def copy_to(self, path: Path, key: Key) -> None:
+        """Write all that the store holds to a new file, compact and encrypted with the same key."""
+        copy_database(self._connection, "store", path, key.encryption)
+
     def human_events(self) -> pd.DataFrame:
         """Return the human events in recording order: sequence, event_id, kind, actor, subject_kind, … detail."""
         return frame(self._connection, query("store/human_events#all"))
@@ -224,7 +231,8 @@ class DuckDBStore(Loading, Identities):
 
     def versions_about(self, people: Collection[str], also_since: datetime | None = None) -> dict[str, pa.Table]:
         """Return all versions about some people, by table: `pipeline.store.snapshot.snapshot_of` takes them."""
-        self._connection.register("person_asked", pa.table({"person_id": pa.array(sorted(people), pa.string())}))
+        everyone = SamePeople.of(self._rows("store/same_people#ever_joined")).everyone(people)
+        self._connection.register("person_asked", pa.table({"person_id": pa.array(sorted(everyone), pa.string())}))
         try:
             return {
                 name: self._connection.execute(
@@ -241,11 +249,21 @@ class DuckDBStore(Loading, Identities):
 
     def corrected_evidence(self, evidence: pd.DataFrame, known_at: datetime) -> pd.DataFrame:
         """Return the evidence records of notices that were corrected after the notice was drafted."""
-        rows = pa.table({name: pa.array(evidence[name], kind, from_pandas=True) for name, kind in _EVIDENCE.items()})
+        columns = {name: pa.array(evidence[name], kind, from_pandas=True) for name, kind in _EVIDENCE.items()}
+        same = self.same_people(known_at)
+        ids = [person_id and same.ids(person_id) for person_id in columns["person_id"].to_pylist()]
+        rows = pa.table({**columns, "person_ids": pa.array(ids, _IDS)})
         self._connection.register("evidence", rows)
         found = frame(self._connection, query("store/corrected_evidence"), {"known_at": known_at})
         self._connection.unregister("evidence")
         return found
+
+    def same_people(self, known_at: datetime = LATEST) -> SamePeople:
+        """Return the people with several ids, as known now or at a moment."""
+        try:
+            return same_people_at(self._connection, known_at)
+        finally:
+            self._connection.execute("DROP TABLE IF EXISTS same_person_snapshot")
 
     def health(self) -> StoreHealth:
         """Return the backlogs of the store, its read offsets and its throughput."""

@@ -9,7 +9,7 @@ from threading import Event
 import duckdb
 
 from pipeline.complete_file import completed
-from pipeline.database import Progress, attach, log_progress
+from pipeline.database import Progress, attach, copy_database, log_progress
 from pipeline.privacy.keys import Key
 from pipeline.store.migrations import migrate
 
@@ -59,12 +59,7 @@ def rewrite(
     """
     connection.execute("CHECKPOINT store")  # leaves no log that could be replayed into the new file
     with completed(path) as fresh:
-        attach(connection, fresh, key.encryption, alias="fresh")
-        try:
-            connection.execute("COPY FROM DATABASE store TO fresh")
-            connection.execute("CHECKPOINT fresh")
-        finally:
-            connection.execute("DETACH fresh")
+        copy_database(connection, "store", fresh, key.encryption)
         _make_like(path, fresh)
     connection.execute("DETACH store")
     attach(connection, path, key.encryption, alias="store", wait_s=wait_s, progress=progress)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.complete_file import completed
-from pipeline.database import Connection, attach, query, reused, transaction
+from pipeline.database import Connection, attach, connect, copy_database, query, reused, transaction
 
 WAIT_S = 20.0  # for another process that writes to the file
 FREE_GUESSES = 5  # wrong passwords until the user is locked
@@ -52,6 +52,12 @@ class Users:
 
     path: Path
     encryption_key: str
+
+    def copy_to(self, path: Path) -> None:
+        """Write the users and their tokens to a new file, encrypted with the same key."""
+        with connect() as connection:
+            attach(connection, self.path, self.encryption_key, alias="users", read_only=True, wait_s=WAIT_S)
+            copy_database(connection, "users", path, self.encryption_key)
 
     def all(self) -> list[User]:
         """Return all users by id, also those disabled."""

@@ -34,6 +34,58 @@ def in_package(name: str) -> str:
 
 GUARDS = (
     Guard(
+        "pipeline/store/snapshot",
+        "two ids of one person are one",
+        """    if same.one_ids:
+        with _one_person(connection, same):
+            connection.execute(query("snapshot/one_person"))
+""",
+        "",
+        "pipeline/store/test_same_people.py::test_joined_ids_are_one_person_in_every_table",
+    ),
+    Guard(
+        "pipeline/sql/snapshot/one_person.sql",
+        "of two ids the younger age holds",
+        "make_date(birth_year, 12, 31)) DESC NULLS LAST",
+        "make_date(birth_year, 12, 31)) ASC NULLS LAST",
+        "pipeline/store/test_same_people.py::test_of_two_ids_the_protecting_fact_of_either_holds",
+    ),
+    Guard(
+        "pipeline/sql/snapshot/one_person.sql",
+        "of two ids the death of either holds",
+        "        min(deceased_at) OVER same_person AS deceased_at,\n",
+        "",
+        "pipeline/store/test_same_people.py::test_of_two_ids_the_protecting_fact_of_either_holds",
+    ),
+    Guard(
+        "pipeline/sql/snapshot/one_person.sql",
+        "of two ids the treatment of either holds",
+        "        bool_or(is_treatment_engaged) OVER same_person AS is_treatment_engaged\n",
+        "        is_treatment_engaged AS is_treatment_engaged\n",
+        "pipeline/store/test_same_people.py::test_of_two_ids_the_protecting_fact_of_either_holds",
+    ),
+    Guard(
+        "pipeline/sql/snapshot/without_erased.sql",
+        "an erasure is of every id",
+        "WHERE one_id IN (SELECT one_id FROM one_person SEMI JOIN buried USING (person_id))",
+        "WHERE false",
+        "pipeline/store/test_same_people.py::test_who_was_erased_is_erased_under_every_id_also_one_joined_later",
+    ),
+    Guard(
+        "flows/human_log/listed_now",
+        "a join keeps nobody on a list",
+        'why = why.where(why.ne(""), asked(then))',
+        "pass",
+        "flows/human_log/test_joined_people.py::test_a_join_takes_off_at_once_whom_either_id_protects_and_a_parting_undoes_it",
+    ),
+    Guard(
+        "flows/human_log/list_events",
+        "an exception is for every id",
+        "for each in ledger.same.ids(person_id)",
+        "for each in [person_id]",
+        "flows/human_log/test_joined_people.py::test_an_exception_made_under_one_id_holds_for_the_other",
+    ),
+    Guard(
         "people_lists/lists",
         "nobody is sent over what is no offence",
         'is_offence=~offence["category"].isin(NO_OFFENCE).to_numpy()',
@@ -697,7 +749,7 @@ GUARDS = (
         "flows/command/test_who_may.py::test_no_clock_begins_or_ends_a_session",
     ),
     Guard(
-        "flows/command/who_may",
+        "flows/users/admission",
         "a role goes as far as the table says",
         "if not may(session.role, verbs):",
         "if False:",
@@ -718,7 +770,7 @@ GUARDS = (
         "flows/users/test_login.py::test_a_login_undoes_no_change_that_is_made_meanwhile",
     ),
     Guard(
-        "flows/command/who_may",
+        "flows/users/admission",
         "a token is no person",
         "if session.how == TOKEN and (decided := need_a_person(verbs)):",
         "if False and (decided := need_a_person(verbs)):",
@@ -892,5 +944,54 @@ GUARDS = (
         ".where(is_scored)",
         "",
         "people_lists/test_still_listed.py::test_a_seller_of_whom_no_harm_is_left_is_off_whatever_chance_the_run_published",
+    ),
+    Guard(
+        "outcomes/small_groups",
+        "few people of a group are not shown",
+        "found: Bools = np.array((parts < least).any(axis=1))",
+        "found: Bools = np.array((parts < 0).any(axis=1))",
+        "outcomes/test_small_groups.py::test_a_list_that_holds_nearly_all_of_a_group_is_withheld_like_one_that_holds_few",
+    ),
+    Guard(
+        "outcomes/small_groups",
+        "no sum tells a small count",
+        "found[group] = True",
+        "found[group] |= False",
+        "outcomes/test_small_groups.py::test_a_second_group_is_withheld_beside_a_single_small_one",
+    ),
+    Guard(
+        "flows/disclosure/group_files",
+        "no group is somebody's id",
+        "home.refuse_mentions(",
+        "dict(",
+        "flows/disclosure/test_fairness.py::test_a_group_that_is_somebodys_id_is_refused",
+    ),
+    Guard(
+        "pipeline/reference_table",
+        "errors about a file of people quote nothing of it",
+        'found = "" if self.is_of_people else',
+        'found = "" if False else',
+        "flows/disclosure/test_fairness.py::test_a_file_of_groups_that_cannot_be_read_is_refused_without_anybodys_id",
+    ),
+    Guard(
+        "users/roles",
+        "groups are joined to people by auditors alone",
+        '**dict.fromkeys(("audit record", "audit draft fairness"), AUDITS)',
+        '"audit record": AUDITS, "audit draft fairness": ANYONE',
+        "users/test_roles.py::test_groups_are_joined_to_people_by_auditors_alone",
+    ),
+    Guard(
+        "flows/disclosure/fairness",
+        "the join of groups is logged before anybody is read",
+        'home.log_access("fairness_audit",',
+        "dict(fairness_audit=",
+        "flows/disclosure/test_fairness.py::test_the_read_is_logged_with_its_purpose_and_without_anybody",
+    ),
+    Guard(
+        "flows/run/prioritise",
+        "what a run measures is only published",
+        "        **measured,",
+        "        **measured,\n        **({} if measured else {}),",
+        "flows/run/test_no_group_no_outcome.py::test_what_a_run_measures_is_published_and_nothing_else",
     ),
 )

@@ -32,6 +32,7 @@ TYPES = {
     "staffing": "harmspot.staffing.reported.v1",
     "actions": "harmspot.action.recorded.v1",
 }
+SAME_PERSON = "harmspot.person.same.v1"  # on topic persons, too
 ACCURACY_M = 10.0
 _encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
@@ -55,17 +56,19 @@ def emit(
     label: str = "ordinary",
     *,
     part: str | None = None,
+    event_type: str | None = None,
 ) -> Emitted:
     """Return one event as a record with envelope and bytes.
 
     Its key is the first value of `data`, the id of the entity; its id adds `part`, by default the version.
+    Its type is by default the first of the topic.
     """
     key = next(iter(data.values()))
     event = {
         "specversion": "1.0",
         "id": f"{key}.{part or data['version']}",
         "source": f"/harmspot/simulator/{seed}",
-        "type": TYPES[topic],
+        "type": event_type or TYPES[topic],
         "time": time,
         "datacontenttype": "application/json",
         "data": data,
@@ -83,11 +86,11 @@ def incident_events(seed: int, rows: np.ndarray, town: Town, people: People) -> 
     names = INCIDENT.names or ()
     columns = zip(*(rows[name].tolist() for name in names), strict=True)
     times = zip(iso(rows["occurred_s"]), iso(rows["reported_s"]), iso(rows["recorded_s"]), strict=True)
-    person_ids = people.ids.tolist()
+    person_ids = people.ids.tolist(), people.second_ids.tolist()
     events = []
     for values, (occurred_at, reported_at, recorded_at) in zip(columns, times, strict=True):
         row = dict(zip(names, values, strict=True))
-        data = _incident_data(row, occurred_at, reported_at, town, person_ids)
+        data = _incident_data(row, occurred_at, reported_at, town, person_ids[row["number"] % 2])
         events.append(emit(seed, "incidents", data, recorded_at, row["arrives_s"], LABELS[row["label"]]))
     return events
 
@@ -102,8 +105,16 @@ def _incident_data(
     }
     place = {"lon": float(town.lon[row["point"]]), "lat": float(town.lat[row["point"]]), "accuracy_m": ACCURACY_M}
     drugs = {"activity": ACTIVITIES[row["activity"]], "substance": SUBSTANCES[row["substance"]]}
+    drugs |= {key: row[name] for key, name in (("price_per_gram", "price"), ("purity", "purity")) if row[name]}
     optional = {
-        "flags": _true_flags(row, weapon="is_weapon", injury="is_injury", domestic="is_domestic"),
+        "flags": _true_flags(
+            row,
+            weapon="is_weapon",
+            injury="is_injury",
+            domestic="is_domestic",
+            fatal="is_fatal",
+            naloxone="is_naloxone",
+        ),
         "drugs": drugs if row["activity"] != NONE else {},
         "market": {"setting": SETTINGS[row["setting"]]} if row["setting"] != NONE else {},
         "minors": _true_flags(row, victim="is_minor_victim", used_by_adult="is_minor_used", present="is_minor_present"),

@@ -25,8 +25,12 @@ INCIDENT = np.dtype(
         ("is_weapon", "?"),
         ("is_injury", "?"),
         ("is_domestic", "?"),
+        ("is_fatal", "?"),
+        ("is_naloxone", "?"),
         ("activity", "i1"),
         ("substance", "i1"),
+        ("price", "f8"),  # per gram; 0 if unknown, like purity
+        ("purity", "f8"),
         ("setting", "i1"),
         ("is_minor_victim", "?"),
         ("is_minor_used", "?"),

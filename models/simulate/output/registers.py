@@ -1,17 +1,19 @@
-"""Person events: the police register's entry on each resident at the start, and later changes."""
+"""Person events: the police register's entry on each resident at the start, later changes, and ids found to be one."""
 
 from typing import Any
 
 import numpy as np
 
-from models.simulate.output.events import Emitted, emit
+from models.simulate.output.events import SAME_PERSON, Emitted, emit
 from models.simulate.world.days import DAY_S, iso
 from models.simulate.world.draws import Ints
 from models.simulate.world.people import People
 
+JOINED_ON = 30  # day on which the register finds ids that are one person
+
 
 def person_events(seed: int, people: People, start_s: int) -> list[Emitted]:
-    """Return first versions at the town's first second, then starts of treatment and deaths."""
+    """Return first versions at the town's first second, then joined ids, starts of treatment and deaths."""
     registered = np.flatnonzero(people.has_record)
     engaging = registered[people.engaged_day[registered] >= 0]
     dying = registered[people.death_day[registered] >= 0]
@@ -24,8 +26,19 @@ def person_events(seed: int, people: People, start_s: int) -> list[Emitted]:
     return [
         *_emit(seed, people, registered, one, first_s, is_engaged, is_dead=False),
         *_emit(seed, people, engaging, 2 * one, engaged_s, is_engaged | will_engage, is_dead=False),
+        *_joins(seed, people, start_s + JOINED_ON * DAY_S),
         *_emit(seed, people, dying, 2 * one + will_engage, death_s, is_engaged | will_engage, is_dead=True),
     ]
+
+
+def _joins(seed: int, people: People, moment_s: int) -> list[Emitted]:
+    twice = np.flatnonzero(people.second_ids != people.ids)
+    [time] = iso(np.array([moment_s]))
+    events = []
+    for one, other in zip(people.ids[twice].tolist(), people.second_ids[twice].tolist(), strict=True):
+        data = {"person_id": one, "same_as": other, "version": 1, "status": "joined"}
+        events.append(emit(seed, "persons", data, time, moment_s, part="same.1", event_type=SAME_PERSON))
+    return events
 
 
 def _noon(day: Ints) -> Ints:

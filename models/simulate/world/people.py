@@ -75,12 +75,14 @@ _SELLERS = (
     {"supply": 2.0, "minors_high": 2.5},
 )
 _GROUP_SIZE = 6
+RECORDED_TWICE = 6  # offenders with a second id
 
 
 @dataclass(frozen=True, slots=True)
 class People:
     """Residents as columns; index i is person `ids[i]`.
 
+    second_ids: the ids under which half of their incidents are recorded, other ones for a few only.
     kind: index into KINDS, ascending. birth: datetime64[D]; knows_date, knows_year, has_record: content of the person
     event. adult_s: the 18th birthday in UTC seconds. market: of a market seller, else −1. group: row of `groups`
     [g, 6], people who offend together, else −1. rates [n, RATES]: events per year at liberty. consent, engaged: 1, 0,
@@ -88,6 +90,7 @@ class People:
     """
 
     ids: np.ndarray
+    second_ids: np.ndarray
     kind: Ints
     birth: np.ndarray
     knows_date: np.ndarray
@@ -127,8 +130,10 @@ def people_town(seed: int, town: Town, sites: Sites, start: date) -> People:
     consent, engaged, engaged_day = _treatment(rng, kind)
     groups = _groups(rng, kind)
     death_day = np.where(rng.random(n) < 0.06, rng.integers(0, 20 * 365, n), -1)
+    ids = np.char.add("P", np.char.zfill((rng.permutation(n) + 1).astype(str), 6))
     return People(
-        ids=np.char.add("P", np.char.zfill((rng.permutation(n) + 1).astype(str), 6)),
+        ids=ids,
+        second_ids=_second_ids(ids, kind),
         kind=kind,
         birth=birth,
         knows_date=knows_year & ((rng.random(n) > 0.04) | np.isin(kind, [KIND[name] for name in MINORS])),
@@ -145,6 +150,13 @@ def people_town(seed: int, town: Town, sites: Sites, start: date) -> People:
         engaged_day=np.where((death_day >= 0) & (death_day <= engaged_day), -1, engaged_day),
         death_day=death_day,
     )
+
+
+def _second_ids(ids: np.ndarray, kind: Ints) -> np.ndarray:
+    second = ids.copy()
+    twice = np.flatnonzero(kind == KIND["offender"])[:RECORDED_TWICE]
+    second[twice] = [f"P{len(ids) + 1 + turn:06d}" for turn in range(len(twice))]
+    return second
 
 
 def _births(rng: np.random.Generator, kind: Ints, start: date) -> np.ndarray:

@@ -22,6 +22,18 @@ SELECT
 FROM sound_record
 ORDER BY row_number
 
+-- name: same_persons
+SELECT
+    row_number,
+    to_json({
+        'person_id': person_id,
+        'same_as': same_as,
+        'version': stated_version,
+        'status': coalesce(status, 'joined')
+    }) AS data
+FROM sound_record
+ORDER BY row_number
+
 -- name: warrants
 SELECT
     row_number,
@@ -78,6 +90,8 @@ SELECT
         'notice_id': notice_id,
         'at': "at",
         'hours': hours,
+        'count': "count",
+        'days': days,
         'detail': detail
     }) AS data
 FROM sound_record

@@ -22,7 +22,8 @@ WITH known AS (
     )
 )
 SELECT
-    action_id, version, kind, actor, subject_person_id, area_id, notice_id, "at", hours, detail, event_time,
+    action_id, version, kind, actor, subject_person_id, area_id, notice_id, "at", hours, detail,
+    offence_code, party, "count", days, event_time,
     CASE first_kind WHEN 'registration' THEN recorded_at END AS recorded_at,
     CASE first_kind WHEN 'registration' THEN revised_at END AS revised_at
 FROM known

@@ -27,6 +27,10 @@ SELECT
     version.is_minor_victim,
     version.is_minor_used_by_adult,
     version.is_minor_present,
+    coalesce(version.is_fatal, false) AS is_fatal,
+    coalesce(version.is_naloxone_given, false) AS is_naloxone_given,
+    version.price_per_gram,
+    version.purity,
     version.event_time
 FROM store.incident_version AS version
 ANTI JOIN superseded_incident ON version.rowid = superseded_incident.version_row

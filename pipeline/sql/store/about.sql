@@ -25,6 +25,12 @@ FROM store.person_version AS version
 SEMI JOIN person_asked USING (person_id)
 ORDER BY person_id, version, content_hash, event_source, event_id
 
+-- name: same_person_version
+-- All of them: whoever is asked about may be one person with anybody.
+SELECT version.* REPLACE ({'high': CAST(content_hash >> 64 AS UBIGINT), 'low': CAST(content_hash & 18446744073709551615 AS UBIGINT)} AS content_hash)
+FROM store.same_person_version AS version
+ORDER BY person_id, same_person_id, version, content_hash, event_source, event_id
+
 -- name: custody_version
 SELECT version.* REPLACE ({'high': CAST(content_hash >> 64 AS UBIGINT), 'low': CAST(content_hash & 18446744073709551615 AS UBIGINT)} AS content_hash)
 FROM store.custody_version AS version

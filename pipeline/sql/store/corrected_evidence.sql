@@ -1,4 +1,4 @@
--- Evidence records of notices (`evidence`: notice_id, incident_id, person_id, known_then) that were known when the
+-- Evidence records of notices (`evidence`: notice_id, incident_id, person_ids, known_then) that were known when the
 -- notice was drafted and differ at $known_at: cancelled, amended in content, or, for a notice to a person, without any
 -- remaining role that is evidence against that person.
 WITH cited AS (
@@ -10,7 +10,7 @@ version AS (
     SELECT
         cited.notice_id,
         cited.incident_id,
-        cited.person_id,
+        cited.person_ids,
         held.ingested_at <= cited.known_then AS is_of_then,
         held.status,
         held.offence_code,
@@ -37,10 +37,10 @@ compared AS (
         latest.*,
         former.offence_code IS DISTINCT FROM latest.offence_code
             OR former.drug_activity IS DISTINCT FROM latest.drug_activity AS is_amended,
-        latest.person_id IS NOT NULL
+        latest.person_ids IS NOT NULL
             AND len(list_filter(
                 coalesce(latest.involvements, []),
-                lambda part: part.person_id = latest.person_id AND part.role IN ('suspect', 'charged', 'convicted')
+                lambda part: list_contains(latest.person_ids, part.person_id) AND part.role IN ('suspect', 'charged', 'convicted')
             )) = 0 AS is_cleared
     FROM version AS latest
     JOIN version AS former

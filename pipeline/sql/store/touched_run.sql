@@ -4,6 +4,8 @@ WITH arrival AS (
     UNION ALL
     SELECT ingested_at, NULL FROM store.person_version -- a birth date applies at every time, so it affects every run
     UNION ALL
+    SELECT ingested_at, NULL FROM store.same_person_version -- so does that two ids are one person
+    UNION ALL
     SELECT ingested_at, custody_from FROM store.custody_version
     UNION ALL
     SELECT ingested_at, issued_at FROM store.warrant_version

@@ -11,7 +11,7 @@ from flows.command import VERBS, cli
 from tests.flows.command.test_command import harmspot
 
 # Verbs that make a home, or that need none and answer without one. Every other verb must refuse, a new one too.
-MAKERS = {("init",), ("demo",), ("new-city",), ("load",)}
+MAKERS = {("init",), ("demo",), ("new-city",), ("load",), ("restore",)}
 WITHOUT_HOME = {
     *(("simulate",), ("forecast",), ("doctor",)),  # doctor: a fault that names `init`
     *(("evaluate", "nij"), ("evaluate", "people"), ("plan", "benefit"), ("plan", "rehearse")),

@@ -43,7 +43,8 @@ def calling(row: str) -> Iterator[dict[str, Any]]:
     options: dict[str, Any] = {str(param.name): None for param in command.params}
     for part in words:
         flagged = [param.name for param in command.params if part in param.opts]
-        options[flagged[0] if flagged else "table"] = True if flagged else part
+        arguments = [param.name for param in command.params if isinstance(param, click.Argument)]
+        options[(flagged or arguments)[0] or ""] = True if flagged else part
     with context:
         yield options
 

@@ -61,6 +61,12 @@ def tiers(town_run: TownRun) -> str:
     return list_id_of("person_tier", town_run.summary.run_id)
 
 
+def run_cli(home: Home, *arguments: object) -> str:
+    done = CliRunner().invoke(cli, ["--home", str(home.path), *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
 def at(home: Home, days: float) -> Home:
     return replace(home, clock=CLOCK + timedelta(days=days))
 
@@ -338,6 +344,21 @@ def test_a_run_measures_displacement_of_what_was_started_and_drafts_the_report(h
     assert row["target_before"] > 0 and row["control_before"] > 0
     assert row["target_change_lo"] < row["target_change"] < row["target_change_hi"]
     assert row["target_change"] == pytest.approx(row["target_after"] - row["target_expected"])
+
+    effects, page = read_published(home.path, "operation_effect"), tmp_path / "operation.html"
+    assert effects["observed"].tolist() == [row["target_after"]] * 3
+    evaluated = json.loads(run_cli(later, "evaluate", "operation", plan["market_id"], "--out", page, "--json"))
+    [own] = evaluated["operations"]
+    assert own["market_id"] == plan["market_id"] and len(own["methods"]) == 3 and own["together"]
+    assert "Whether operations helped" in page.read_text() and plan["market_id"] in page.read_text()
+    said = run_cli(later, "evaluate", "operation", plan["area_id"])
+    assert "cannot tell: The cause" in said and own["together"] in said
+    register = json.loads(run_cli(later, "show", "register", "--json"))
+    assert [each["subject"] for each in register if each["kind"] == "operation"] == [plan["market_id"]]
+    assert {each["subject"] for each in register if each["kind"] == "list"} == set(CHOSEN_LISTS)
+    assert "Supt. A. Lee" not in str(register)
+    unknown = CliRunner().invoke(cli, ["--home", str(home.path), "evaluate", "operation", "market_9_9"])
+    assert unknown.exit_code != 0 and "known are" in str(unknown.exception or unknown.output)
 
     page = tmp_path / "displacement.html"
     for about in ("displacement", "feedback"):

@@ -3,14 +3,20 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-from flows.health.doctor import examine
+from flows.decisions.desk import at_desk
+from flows.health.doctor import LEAST_FREE_BYTES, LEAST_SPARE_BYTES, examine
+from flows.home.cron_lines import refuse_bad_cron
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
+from models.governance.actors import MACHINE
+from pipeline.errors import SettingsError
 from pipeline.messages.outbox import make_message
+from pipeline.store.human_events import HumanEvent
 from pipeline.store.store import open_store
 from tests import poison
 
@@ -54,6 +60,47 @@ def test_a_clock_behind_the_store_is_told(home: Home) -> None:
     home.clock = CLOCK - timedelta(hours=1)
     found = findings(home).loc["clock"]
     assert (found["state"], found["value"]) == ("warning", 3600)
+    home.clock = CLOCK - timedelta(days=1)
+    assert findings(home).loc["clock", "state"] == "fault"
+
+
+def test_a_clock_behind_the_access_log_is_told(home: Home) -> None:
+    ahead = Home(home.path, home.config_file, CLOCK + timedelta(days=400), home.progress)
+    ahead.log_access("show people", {}, reader="Insp. J. Reyes", purpose="morning tasking")
+    found = findings(home).loc["clock"]
+    assert found["state"] == "fault" and "behind the last entry of the access log" in found["detail"]
+
+
+@pytest.mark.parametrize("line", ["61 5 * * *", "daily", "", "0 24 * * *", "R R * * *"])
+@pytest.mark.parametrize("which", ["daily", "late"])
+def test_a_line_that_is_no_cron_line_is_a_fault_and_is_not_served(
+    home: Home, which: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"HARMSPOT__SCHEDULE__{which.upper()}", line or '""')
+    again = Home(home.path, home.config_file, CLOCK, home.progress)
+    found = findings(again).loc["schedule"]
+    assert found["state"] == "fault" and f"schedule.{which}={line!r} is no cron line" in found["detail"]
+    with pytest.raises(SettingsError, match="is no cron line"):
+        refuse_bad_cron(again.settings)
+
+
+def test_a_disk_on_which_no_run_fits_is_a_fault(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def free(size: int) -> pd.Series:
+        monkeypatch.setattr("flows.health.doctor.shutil.disk_usage", lambda path: SimpleNamespace(free=size))
+        return findings(home).loc["home"]
+
+    home.published.write_bytes(b"?" * 1000)
+    assert free(LEAST_SPARE_BYTES + 999)["state"] == "fault"
+    assert "may not fit" in free(LEAST_SPARE_BYTES + 1000)["detail"]
+    assert free(LEAST_FREE_BYTES)["state"] == "ok"
+
+
+def test_a_publication_that_is_gone_is_a_fault(home: Home) -> None:
+    assert findings(home).loc["publication", "state"] == "warning"  # no run yet
+    with at_desk(home) as desk:
+        desk.record(HumanEvent("began", MACHINE, "run", "0" * 16, home.now()))
+    found = findings(home).loc["publication"]
+    assert found["state"] == "fault" and "is missing or empty, though there were runs" in found["detail"]
 
 
 def test_a_store_that_is_being_written_is_left_to_its_writer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

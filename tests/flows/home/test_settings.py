@@ -264,3 +264,23 @@ def test_ranking_per_resident_needs_the_column_of_every_set(tmp_path: Path, key:
 def test_what_areas_can_be_ranked_per_is_named_where_it_is_no_word(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"places.per=5: expected one of total, residents, street_km, area_km2"):
         load_settings(written(tmp_path, "places: {per: 5}\n"), environment={})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("HARMSPOT_FORCE_NAME", "HARMSPOT__FORCE__NAME"),
+        ("HARMSPOT_KAFKA_BOOTSTRAP_SERVERS", "HARMSPOT__KAFKA__BOOTSTRAP_SERVERS"),
+        ("HARMSPOT_SEED", "HARMSPOT__SEED"),
+    ],
+)
+def test_a_variable_with_single_underscores_is_refused_with_what_was_meant(name: str, meant: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} sets nothing; .* {meant}"):
+        load_settings(None, {name: "5"})
+
+
+def test_the_variables_that_are_no_settings_stay() -> None:
+    others = dict.fromkeys(
+        ("HARMSPOT_HOME", "HARMSPOT_CONFIG", "HARMSPOT_CLOCK", "HARMSPOT_KEY", "HARMSPOT_TOKEN"), "x"
+    )
+    assert load_settings(None, others) == load_settings(None, {})

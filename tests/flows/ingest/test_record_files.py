@@ -49,6 +49,7 @@ MAPPINGS: dict[str, dict[str, Any]] = {
         "roles": {"SUS": "suspect", "VIC": "victim", "CHG": "charged"},
     },
     "persons": {"columns": {"person_id": "person", "birth_date": "born"}, "birth_date_format": "%m/%d/%Y"},
+    "same_persons": {"columns": {"person_id": "person", "same_as": "other", "status": "status"}},
     "warrants": {
         "columns": {"warrant_id": "warrant", "person_id": "person", "issued_at": "issued", "offence": "charge"},
         "offences": "offences.csv",
@@ -61,6 +62,7 @@ HEADERS = {
     "incidents": "nr,when,what,x,y",
     "involvements": "nr,person,role",
     "persons": "person,born",
+    "same_persons": "person,other,status",
     "warrants": "warrant,person,issued,charge",
     "staffing": "area,week,hours",
 }
@@ -415,3 +417,12 @@ def test_of_several_charges_of_a_warrant_the_gravest_counts_where_the_mapping_sa
     counts = city.load("warrants", ["W1,PA,10/25/2025,possession", "W1,PA,10/25/2025,Robbery"])
     assert (counts.stored, counts.merged) == (1, 1)
     assert city.held("SELECT underlying_offence_code FROM store.warrant_version") == [("robbery",)]
+
+
+def test_pairs_of_ids_are_joined_by_a_file_and_parted_by_a_later_one(tmp_path: Path) -> None:
+    city = City(tmp_path)
+    assert city.load("same_persons", ["P1,P2,", "P2,P3,joined", "P9,P9,"]).dead == 1
+    assert city.load("same_persons", ["P3,P2,parted"], "later").stored == 1
+    with open_home_store(city.home) as store:
+        same = store.same_people()
+    assert {*same.one_ids} == {city.pseudonym("P1"), city.pseudonym("P2")}

@@ -129,7 +129,10 @@ def test_a_place_that_left_keeps_the_outline_it_had() -> None:
     now = hotspots.iloc[:1].assign(rank=3, harm_days=5.0, geometry_wkb=[b"a now"])
     others = {"area_ranking": AREAS, "market": MARKETS}
     previous = Previous(
-        as_of=pd.Timestamp(0, tz="UTC"), **others, hotspot=before, **dict.fromkeys(OTHERS, pd.DataFrame())
+        **dict.fromkeys(("as_of", "known_at"), pd.Timestamp(0, tz="UTC")),
+        **others,
+        hotspot=before,
+        **dict.fromkeys(OTHERS, pd.DataFrame()),
     )
     changes = changed_places({**others, "hotspot": now}, previous).set_index("place_id")
     assert changes["change"].to_dict() == {"a": "fell", "b": "left"}

@@ -331,7 +331,9 @@ def test_who_was_listed_in_a_set_stays_longer_in_that_set_alone(town: Town) -> N
     assert not before["is_listed"].any()
     listed = before.assign(is_listed=before["area_id"] == "n1@1")
     for name, expected in (("beat", ["n1@1"]), ("ward", [])):
-        previous = Previous(pd.Timestamp(NOW - DAY), before, listed.assign(area_set=name), *([pd.DataFrame()] * 6))
+        previous = Previous(
+            *[pd.Timestamp(NOW - DAY)] * 2, before, listed.assign(area_set=name), *([pd.DataFrame()] * 6)
+        )
         beats = of_set(town.ranked(previous)[1], "beat")
         assert beats.loc[beats["is_listed"], "area_id"].tolist() == expected
 

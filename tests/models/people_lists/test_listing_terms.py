@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from models.people_lists.listing_terms import next_terms, no_terms, over
+from models.people_lists.listing_terms import next_terms, no_terms, over, terms_in_one, terms_of_every_id
 
 DAY = pd.Timestamp("2026-01-01", tz="UTC")
 
@@ -41,6 +41,20 @@ def test_a_later_incident_begins_another_term_and_an_earlier_one_does_not() -> N
     assert renewed["expires_at"].tolist() == [at(171)]
     corrected = next_terms(renewed, latest(a=-20), pd.Index(["a"]), as_of=at(82), term_days=90)
     assert corrected["counted_until"].tolist() == [at(80)]
+
+
+def test_of_two_ids_the_term_of_the_latest_incident_holds_and_stays_with_both_when_they_are_parted() -> None:
+    first = next_terms(no_terms(), latest(b=-30, c=-30), pd.Index(["b", "c"]), as_of=DAY, term_days=90)
+    later = next_terms(first, latest(b=-30, c=5), pd.Index(["b", "c"]), as_of=at(6), term_days=90)
+    one_ids = {"b": "b", "c": "b"}
+    joined = terms_in_one(later, one_ids)
+    assert joined[["person_id", "counted_until", "expires_at"]].to_numpy().tolist() == [["b", at(5), at(96)]]
+    assert terms_in_one(later.iloc[::-1], one_ids).equals(joined), "whatever the order"
+    published = terms_of_every_id(next_terms(joined, latest(b=5), pd.Index(["b"]), as_of=at(7), term_days=90), one_ids)
+    assert published["person_id"].tolist() == ["b", "c"]
+    assert over(published, latest(b=-30, c=5), at(96)).tolist() == ["b", "c"], "a parting begins no term"
+    assert terms_in_one(published, one_ids).equals(joined)
+    assert terms_of_every_id(joined, {}).equals(joined)
 
 
 def test_without_counted_evidence_there_is_no_term() -> None:

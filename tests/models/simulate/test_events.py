@@ -29,13 +29,13 @@ KEY = {
     "staffing": "area_id",
     "actions": "action_id",
 }
-TYPE = {
-    "incidents": "harmspot.incident.recorded.v1",
-    "persons": "harmspot.person.updated.v1",
-    "custody": "harmspot.custody.changed.v1",
-    "warrants": "harmspot.warrant.changed.v1",
-    "staffing": "harmspot.staffing.reported.v1",
-    "actions": "harmspot.action.recorded.v1",
+TYPES = {
+    "incidents": ("harmspot.incident.recorded.v1",),
+    "persons": ("harmspot.person.updated.v1", "harmspot.person.same.v1"),
+    "custody": ("harmspot.custody.changed.v1",),
+    "warrants": ("harmspot.warrant.changed.v1",),
+    "staffing": ("harmspot.staffing.reported.v1",),
+    "actions": ("harmspot.action.recorded.v1",),
 }
 CODES = frozenset(pd.read_csv(Path("configs/codebooks/harm.csv"))["offence_code"])
 
@@ -56,7 +56,7 @@ def problems(topic: str, key: str, value: bytes) -> list[str]:
         return ["no envelope"]
     data, found = event["data"], []
     found += [name for name in ("id", "source", "time") if not event.get(name)]
-    found += ["specversion"] * (event.get("specversion") != "1.0") + ["type"] * (event.get("type") != TYPE[topic])
+    found += ["specversion"] * (event.get("specversion") != "1.0") + ["type"] * (event.get("type") not in TYPES[topic])
     found += ["time"] * (TIME.fullmatch(event.get("time", "")) is None)
     found += [name for name in sorted(REQUIRED[topic]) if data.get(name) is None]
     found += ["key"] * (data.get(KEY[topic]) != key)
@@ -100,6 +100,17 @@ def test_nothing_arrives_from_after_the_end(town: SimulatedTown) -> None:
     times = [json.loads(v)["time"] for k, v in town.records["incidents"] if not problems("incidents", k, v)]
     assert max(times) < "2026-01-01T00:00:00Z"
     assert min(times) >= "2025-01-01T00:00:00Z"
+
+
+def test_a_few_offenders_are_recorded_under_two_ids_that_are_joined_later(town: SimulatedTown) -> None:
+    people = town.truth["people"]
+    found = [json.loads(value) for _, value in town.records["persons"] if b'"harmspot.person.same.v1"' in value]
+    pairs = {(each["data"]["person_id"], each["data"]["same_as"]) for each in found if "same_as" in each["data"]}
+    assert len(pairs) == 6
+    assert {one for one, _ in pairs} <= {*people.loc[people["kind"].eq("offender"), "person_id"]}
+    assert not {other for _, other in pairs} & {*people["person_id"]}
+    told = b"".join(value for _, value in town.records["incidents"])
+    assert sum(other.encode() in told for _, other in pairs) >= 3
 
 
 def test_truth_stays_out_of_the_records(town: SimulatedTown) -> None:

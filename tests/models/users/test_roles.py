@@ -28,7 +28,8 @@ def test_every_verb_has_a_row_and_every_row_is_a_verb_or_a_part_of_one() -> None
     for row in MAY.keys() - VERBS.keys():
         verb, part = row.rsplit(" ", 1)
         flags = [flag for param in VERBS[verb].params for flag in param.opts]
-        assert part in flags or (verb == "show" and part in TABLES), row
+        kinds = [kind for param in VERBS[verb].params for kind in getattr(param.type, "choices", ())]
+        assert part in (*flags, *kinds) or (verb == "show" and part in TABLES), row
     assert {role for roles in MAY.values() for role in roles} == {None, *ROLES}
 
 
@@ -40,7 +41,8 @@ def test_every_verb_that_needs_a_user_asks_who_it_is() -> None:
 
 def test_every_verb_that_names_who_acts_or_reads_needs_a_user() -> None:
     naming = {name for name, command in VERBS.items() if {"by", "actor", "reader"} & {p.name for p in command.params}}
-    assert {name for name in naming if MAY[name] is ANYONE} == {"show", "notices list"}  # of places too: rows of parts
+    of_places_too = {"show", "notices list", "audit draft"}  # people have rows of parts
+    assert {name for name in naming if MAY[name] is ANYONE} == of_places_too
 
 
 def test_every_table_of_people_has_a_row() -> None:
@@ -95,3 +97,8 @@ def test_whoever_decides_is_a_person() -> None:
     for row in decides | further:
         assert need_a_person([row]) == [row]
     assert not need_a_person(["show", "show people", "lists export", "lists revoke", "run"])
+
+
+def test_groups_are_joined_to_people_by_auditors_alone() -> None:
+    assert {role for role in (None, *ROLES) if may(role, ["audit draft", "audit draft fairness"])} == {"auditor"}
+    assert need_a_person(["audit draft", "audit draft fairness"]) == ["audit draft fairness"]

@@ -67,12 +67,16 @@ def only_row(entity, place=None, value=None, zone=None):
 
 
 def reason_of(value, zone=None):
+    return refusal_of(value, zone)[0]
+
+
+def refusal_of(value, zone=None):
     decoded = decode(value, zone=zone)
     (letter,) = decoded.dead_letters.to_pylist()
     assert all(table.num_rows == 0 for table in decoded.tables.values())
     assert letter["payload"] == (value or b"")
     assert letter["detail"].endswith(".") or letter["detail"].endswith("?")
-    return letter["reason"]
+    return letter["reason"], letter["detail"]
 
 
 def test_an_incident_becomes_one_row_of_its_table():
@@ -108,6 +112,10 @@ def test_an_incident_becomes_one_row_of_its_table():
         "is_minor_used_by_adult": True,
         "is_minor_present": True,
         "involvements": [{"person_id": "p_1001-P", "role": "suspect"}, {"person_id": "p_2001-P", "role": "witness"}],
+        "is_fatal": None,
+        "is_naloxone_given": None,
+        "price_per_gram": 75.0,
+        "purity": 0.31,
     }
 
 
@@ -123,6 +131,16 @@ def test_the_other_entities_become_rows_of_theirs():
     assert (action["subject_person_id"], action["area_id"], action["hours"]) == ("p_1001-P", "24@1", 0.5)
 
 
+def test_a_pair_of_ids_is_the_same_pair_in_either_order():
+    one, other = only_row("same_person"), only_row("same_person", "data.person_id", "P-4402")
+    assert (one["person_id"], one["same_person_id"], one["status"]) == ("p_1001-P", "p_4402-P", "joined")
+    turned = event("same_person").replace(b"P-1001", b"P-9").replace(b"P-2044", b"P-1001").replace(b"P-9", b"P-2044")
+    [row] = decode(turned).tables["same_person"].to_pylist()
+    assert {**row, "source_offset": 0} == {**one, "source_offset": 0}
+    assert other["person_id"] < other["same_person_id"]
+    assert len(decode(turned).identity) == 2
+
+
 def test_absent_and_null_parts_say_the_same():
     for part in ("report", "flags", "drugs", "market", "minors", "involvements"):
         assert only_row("incident", f"data.{part}", GONE) == only_row("incident", f"data.{part}", None)
@@ -133,10 +151,44 @@ def test_absent_and_null_parts_say_the_same():
     assert only_row("staffing", "data.version", GONE)["version"] == 1
 
 
+def test_what_consequences_are_measured_by_is_read_and_its_absence_says_nothing():
+    seized = {"activity": "supply", "substance": "heroin", "price_per_gram": 75, "purity": 0.31}
+    row = only_row("incident", "data.drugs", seized)
+    assert (row["price_per_gram"], row["purity"]) == (75.0, 0.31)
+    row = only_row("incident", "data.flags", {"fatal": True, "naloxone": True})
+    assert (row["is_fatal"], row["is_naloxone_given"], row["is_injury"]) == (True, True, False)
+    columns = ("offence_code", "party", "count", "days")
+    assert [only_row("action")[name] for name in columns] == [None] * 4
+    for name, value in zip(columns, ("robbery", "officer", 12, 9.5), strict=True):
+        assert only_row("action", f"data.{name}", value)[name] == value
+        assert only_row("action", f"data.{name}", None) == only_row("action")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [
+        ("data.offence_code", "unheard_of", "unknown_offence_code"),
+        ("data.party", "bystander", "bad_value"),
+        ("data.count", 0, "bad_value"),
+        ("data.count", 1.5, "wrong_type"),
+        ("data.days", -1, "bad_value"),
+        ("data.kind", "complaints", "bad_value"),
+        ("data.price_per_gram", 10, "unknown_field"),  # of an incident's drugs
+    ],
+)
+def test_what_consequences_are_measured_by_is_checked(place, value, reason):
+    assert reason_of(event("action", place, value)) == reason
+
+
+@pytest.mark.parametrize("drugs", [{"purity": 1.01}, {"purity": -0.1}, {"price_per_gram": -1}])
+def test_purity_is_a_share_and_no_price_is_negative(drugs):
+    assert reason_of(event("incident", "data.drugs", drugs)) == "bad_value"
+
+
 def test_the_type_decides_the_table_whatever_the_topic():
     decoded = decode(*(event(entity) for entity in EXAMPLES))
-    assert [table.num_rows for table in decoded.tables.values()] == [1] * 6
-    assert decoded.tables["action"]["source_offset"].to_pylist() == [105]
+    assert [table.num_rows for table in decoded.tables.values()] == [1] * len(SCHEMAS)
+    assert decoded.tables["action"]["source_offset"].to_pylist() == [106]
 
 
 def test_tables_have_exactly_the_schemas_even_when_empty():
@@ -176,6 +228,7 @@ def test_a_bad_record_stops_nothing_and_keeps_its_place():
 
 
 UNUSABLE = [
+    ("repeated_key", event("incident").removesuffix(b"}") + b', "source": "twice"}'),
     ("empty_record", None),
     ("empty_record", b""),
     ("empty_record", b" \n"),
@@ -216,6 +269,8 @@ UNUSABLE = [
             ("incident", "data.involvements.0.person_id"),
             ("incident", "data.involvements.1.person_id"),
             ("action", "data.subject"),
+            ("same_person", "data.person_id"),
+            ("same_person", "data.same_as"),
         ]
         for reason, raw in [
             ("empty_id", " "),
@@ -243,6 +298,8 @@ UNUSABLE = [
     ("bad_value", event("staffing", "data.shift_end", "2026-11-02T14:00:00Z")),
     ("bad_value", event("person", "data.birth_year", 1989)),
     ("bad_value", event("staffing", "data.rostered_hours", -1)),
+    ("bad_value", event("same_person", "data.same_as", "P-1001")),
+    ("bad_value", event("same_person", "data.status", SECRET)),
     ("naive_time", event("incident", "data.occurred_at", "2026-11-02T21:55:00")),
     ("naive_time", event("staffing", "data.shift_end", "2026-11-02T21:55:00")),
     ("impossible_date", event("incident", "data.occurred_at", "2026-02-30T00:00:00Z")),
@@ -398,3 +455,12 @@ def test_no_value_in_any_field_can_raise_or_be_repeated(entity, data, value):
 def test_a_key_given_twice_cannot_raise():
     refused = event("incident", "data.occurred_at", SECRET)
     assert reason_of(refused.removesuffix(b"}") + b', "data": 5}') == "bad_value"
+
+
+@pytest.mark.parametrize("entity", list(EXAMPLES))
+def test_a_key_given_twice_is_refused_by_its_name_and_without_its_value(entity):
+    twice = event(entity).replace(b'"data": {', b'"data": {"version": 9, ', 1)
+    assert refusal_of(twice) == ("repeated_key", "`version` stands twice in one object; send it once.")
+    assert reason_of(event(entity).removesuffix(b"}") + b', "id": "' + SECRET.encode() + b'"}') == "repeated_key"
+    strange = event(entity).removesuffix(b"}") + f', "{SECRET}": 1, "{SECRET}": 2}}'.encode()
+    assert refusal_of(strange) == ("repeated_key", "A key stands twice in one object; send it once.")

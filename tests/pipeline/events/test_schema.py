@@ -53,8 +53,16 @@ INCIDENTS = st.builds(
         accuracy_m=maybe(st.floats(0, 1e6)),
         area_id=maybe(IDS),
     ),
-    flags=maybe(st.builds(events.Flags, weapon=BOOLS, injury=BOOLS, domestic=BOOLS)),
-    drugs=maybe(st.builds(events.Drugs, activity=maybe(literals(events.DrugActivity)), substance=maybe(IDS))),
+    flags=maybe(st.builds(events.Flags, weapon=BOOLS, injury=BOOLS, domestic=BOOLS, fatal=BOOLS, naloxone=BOOLS)),
+    drugs=maybe(
+        st.builds(
+            events.Drugs,
+            activity=maybe(literals(events.DrugActivity)),
+            substance=maybe(IDS),
+            price_per_gram=maybe(st.floats(0, 1e6)),
+            purity=maybe(st.floats(0, 1)),
+        )
+    ),
     market=maybe(st.builds(events.Market, setting=maybe(literals(events.MarketSetting)))),
     minors=maybe(st.builds(events.Minors, victim=BOOLS, used_by_adult=BOOLS, present=BOOLS)),
     involvements=maybe(
@@ -69,6 +77,13 @@ PERSONS = st.builds(
     birth_year=maybe(st.integers(1880, 2200)),
     deceased_at=maybe(TIMES),
     treatment=maybe(st.builds(events.Treatment, consent=maybe(BOOLS), engaged=maybe(BOOLS))),
+)
+SAME_PERSONS = st.builds(
+    events.SamePerson,
+    person_id=IDS,
+    same_as=IDS,
+    version=st.integers(0, 9),
+    status=literals(events.SameStatus),
 )
 CUSTODY = st.builds(
     events.Custody,
@@ -109,6 +124,10 @@ ACTIONS = st.builds(
     at=TIMES,
     hours=maybe(KNOWN_HOURS),
     detail=maybe(st.text(st.characters(codec="utf-8"), max_size=20)),
+    offence_code=maybe(st.sampled_from(["robbery", "unheard_of"])),
+    party=maybe(literals(events.Party)),
+    count=maybe(st.integers(1, 10**9)),
+    days=maybe(KNOWN_HOURS.map(lambda hours: hours / 10)),
 )
 
 
@@ -128,6 +147,7 @@ def enveloped(event_type, data):
 EVENTS = st.one_of(
     enveloped(events.IncidentRecorded, INCIDENTS),
     enveloped(events.PersonUpdated, PERSONS),
+    enveloped(events.PersonSame, SAME_PERSONS),
     enveloped(events.CustodyChanged, CUSTODY),
     enveloped(events.WarrantChanged, WARRANTS),
     enveloped(events.StaffingReported, STAFFING),
@@ -140,8 +160,9 @@ def test_what_is_written_is_what_is_read(event):
     assert events.decode_event(events.encode_event(event)) == event
 
 
-def test_each_topic_and_entity_has_one_event():
-    assert {event.topic: event.entity for event in events.EVENT_TYPES} == TOPICS
+def test_each_topic_has_an_event_and_each_entity_has_one():
+    first = {event.topic: event.entity for event in reversed(events.EVENT_TYPES)}
+    assert first == TOPICS, "each topic is called after the first kind of event on it"
     assert {event.entity for event in events.EVENT_TYPES} == set(SCHEMAS)
     assert set(get_args(events.Event)) == set(events.EVENT_TYPES)
 

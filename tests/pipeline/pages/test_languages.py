@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from pipeline.pages.area_evaluation import render_area_evaluation
-from pipeline.pages.audit import render_audit
+from pipeline.pages.audit import render_audit, render_fairness
 from pipeline.pages.evaluation import render_evaluation
 from pipeline.pages.people_validation import render_people_evaluation
 from pipeline.pages.plans import _equilibria
 from pipeline.wording.catalogue import Catalogue, read_catalogue
 from tests.pipeline.pages.test_area_evaluation import tables as tables_of_areas
 from tests.pipeline.pages.test_evaluation import tables as tables_of_forecast
+from tests.pipeline.pages.test_fairness_page import page_of
 
 PEOPLE = {
     "scores": pd.DataFrame({"outcome": "arrest", "method": ["score", "count"], "measure": "auc", "value": [0.7, 0.6],
@@ -34,6 +35,7 @@ PAGES: dict[str, Callable[[Catalogue], str]] = {
     "forecast": lambda catalogue: render_evaluation("Testford", [], tables_of_forecast(), catalogue),
     "people": lambda catalogue: render_people_evaluation("Testford", PEOPLE, catalogue),
     "audit": lambda catalogue: render_audit("displacement", "Testford", "", AUDIT, date(2026, 3, 1), (), catalogue),
+    "fairness": lambda catalogue: render_fairness(page_of("score"), catalogue),
 }
 
 

@@ -51,6 +51,7 @@ DEFAULTS: dict[str, Any] = {
     "DOUBLE": 0.5,
     "INTEGER": 1,
     "INTEGER[]": [1, 2],
+    "DOUBLE[]": [0.5, 2.0],
     "BIGINT": 2,
     "BOOLEAN": False,
     "DATE": pd.Timestamp("2026-03-08").date(),

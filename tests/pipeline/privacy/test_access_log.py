@@ -5,9 +5,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.errors import ClockError, PersonMentionedError, PurposeError
-from pipeline.privacy.access_log import NO_MARK, AccessLog
+from pipeline.privacy.access_log import NO_MARK, SET_ASIDE, AccessLog
 from tests.disk import no_file_beyond
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -97,12 +99,46 @@ def test_an_entry_of_before_that_is_dated_back_is_named(tmp_path: Path, monkeypa
     assert [found.split(": ")[0].rsplit(" ", 1)[1] for found in log.back_in_time()] == ["2", "3"]
 
 
-def test_a_torn_last_line_is_named_and_later_ones_are_not_taken_for_good(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tail", [b"", bytes(700), b"\r\x00\xff{"], ids=["cut", "zeros", "other bytes"])
+@given(cut=st.integers(1, 200))
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_part_of_an_entry_is_set_aside_and_the_log_goes_on(tmp_path: Path, tail: bytes, cut: int) -> None:
+    """A power cut leaves half an entry, or blocks of zeros, at the end: nothing was shown for it."""
+    path = tmp_path / f"{cut}.log"
+    path.unlink(missing_ok=True)
+    for left in tmp_path.glob(f"{path.name}.*"):
+        left.unlink()
+    log = AccessLog(path, b"k")
+    log.append(reader="R. Eader", purpose="audit", action="show", now=NOW)
+    mark, whole = log.mark(), path.read_bytes()
+    log.append(reader="R. Eader", purpose="audit", action="show", now=NOW)
+    beyond, torn = log.mark(), path.read_bytes()[: -1 - cut] + tail
+    path.write_bytes(torn)
+    assert log.unfinished_bytes() == len(torn) - len(whole)
+    assert (log.verify(mark), log.mark(), log.last_at()) == ([], mark, NOW)
+    assert len(list(log.entries())) == 1
+    log.append(reader="R. Eader", purpose="audit", action="explain", now=NOW)
+    assert [entry["action"] for entry in log.entries()] == ["show", SET_ASIDE, "explain"]
+    assert (log.unfinished_bytes(), log.verify(mark)) == (0, [])
+    (left,) = tmp_path.glob(f"{path.name}.*")
+    assert left.read_bytes() == torn[len(whole) :] and left.stat().st_mode & 0o777 == 0o600
+    assert "cut off or rewritten" in log.verify(beyond)[0]  # what was shown, and marked, is missed all the same
+
+
+def test_a_last_entry_that_lacks_its_newline_alone_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     write(path, 2)
-    path.write_bytes(path.read_bytes()[:-20])
+    path.write_bytes(path.read_bytes()[:-1])
+    assert AccessLog(path).unfinished_bytes() == 0
     write(path, 1)
-    assert len(path.read_bytes().splitlines()) == 3
+    assert AccessLog(path).verify() == [] and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_broken_line_before_the_last_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    write(path, 2)
+    path.write_bytes(path.read_bytes()[:-20] + b"\n")
+    write(path, 1)
     assert "line 2:" in AccessLog(path).verify()[0]
 
 

@@ -42,6 +42,7 @@ VALUES: dict[str, Any] = {
     "VARCHAR": "v",
     "VARCHAR[]": ["v", "w"],
     "INTEGER[]": [1, 2],
+    "DOUBLE[]": [0.5, 2.0],
     "DOUBLE": 0.5,
     "INTEGER": 1,
     "BIGINT": 2,

@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.publication.tables import read_tables
+from pipeline.publication.tables import RUN_COLUMNS, read_tables
 from pipeline.publication.withheld import named_markets, without_markets
 
 IDS = [f"market_{number}_{-number}" for number in range(12)]  # market_1_-1 is no part of market_11_-11
@@ -52,6 +52,15 @@ def runs(draw: st.DrawFn) -> dict[str, pa.Table]:
         "place_change": rows_of("place_change", changes),
         "promise": rows_of("promise", [{"area_id": market, "market_id": market} for market in now]),
     }  # fmt: skip
+
+
+def test_a_market_is_found_in_whatever_text_of_a_run_names_it() -> None:
+    for name, table in read_tables().published.items():
+        for column in table.columns if table.is_of_one_run else ():
+            text = "the market_3_-4, and what is near"
+            value = {"VARCHAR": text, "VARCHAR[]": [text]}.get(column.duckdb_type)
+            if value and column.name not in RUN_COLUMNS:
+                assert named_markets({name: rows_of(name, [{column.name: value}])}) == {"market_3_-4"}, column.name
 
 
 @settings(max_examples=150)

@@ -84,6 +84,7 @@ def test_tables_are_those_that_every_source_yields(kind: str) -> None:
     first = {
         "involvements": ({"incident_id": "i", "person_id": "p", "role": "r"}, "I1,P1,victim"),
         "persons": (PERSONS, "P1,1990-01-01"),
+        "same_persons": ({"person_id": "p", "same_as": "q"}, "P1,P2"),
         "warrants": (
             {"warrant_id": "w", "person_id": "p", "issued_at": "t", "offence": "o", "kind": "k", "status": "s"},
             "W1,P1,2025-01-02 10:00,robbery,bench,outstanding",
@@ -98,6 +99,14 @@ def test_tables_are_those_that_every_source_yields(kind: str) -> None:
     schema = SCHEMAS[rows.entity]
     assert rows.table.select(schema.names).schema == schema
     assert rows.dead_letters.schema == DEAD_LETTER
+
+
+def test_ids_that_are_one_person_are_joined_unless_the_file_says_otherwise() -> None:
+    columns = {"person_id": "p", "same_as": "q", "status": "s"}
+    rows = decoded("same_persons", columns, ["P1,P2,", "P4,P3,parted", "P5,P5,", "P6,,"])
+    assert sorted(values(rows, "status")) == [("joined",), ("parted",)]
+    assert all(one < other for one, other in values(rows, "person_id", "same_person_id"))
+    assert rows.identity.num_rows >= 4 and len(refused(rows)) == 2
 
 
 @pytest.mark.parametrize(
@@ -259,6 +268,14 @@ def test_an_action_keeps_its_words_and_its_subject_is_a_pseudonym() -> None:
     assert refused(rows) == [
         ("bad_value", "`kind` holds a word that is not in `kinds` of the mapping; add it there, then replay.")
     ]
+
+
+def test_an_action_may_sum_up_many_and_tell_the_days_waited() -> None:
+    columns = {"action_id": "n", "at": "t", "kind": "k", "count": "c", "days": "w"}
+    lines = ["N1,2025-01-02 10:00,needle_exchange,42,", "N2,2025-01-02 10:00,treatment_wait,,9.5"]
+    rows = decoded("actions", columns, [*lines, "N3,2025-01-02 10:00,needle_exchange,0,"])
+    assert values(rows, "kind", "count", "days") == [("needle_exchange", 42, None), ("treatment_wait", None, 9.5)]
+    assert [reason for reason, _ in refused(rows)] == ["bad_value"]
 
 
 @pytest.mark.sampled

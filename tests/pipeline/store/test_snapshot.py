@@ -44,6 +44,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "is_minor_present": False,
     },
     "person": {"person_id": "p1", "birth_date": date(1990, 1, 1)},
+    "same_person": {"person_id": "p1", "same_person_id": "p2", "status": "joined"},
     "custody": {"person_id": "p1", "custody_from": NOON - 5 * DAY, "kind": "prison"},
     "warrant": {
         "warrant_id": "w1",
@@ -280,7 +281,7 @@ def test_the_tables_have_the_columns_of_the_contract(path: Path) -> None:
     with known(path) as view:
         for entity, schema in SCHEMAS.items():
             found = view.connection.execute(f"FROM {entity}_snapshot").to_arrow_table().column_names
-            recorded = ["recorded_at", "revised_at"] if entity == "action" else []
+            recorded = {"action": ["recorded_at", "revised_at"], "same_person": ["recorded_at"]}.get(entity, [])
             assert found == [name for name in schema.names if name not in left_out] + ["event_time", *recorded]
             assert len(frame(view.connection, f"FROM {entity}_snapshot")) == 1
 
@@ -321,6 +322,9 @@ EVENTS = [
     event("person", "e1", is_treatment_engaged=True),
     event("person", "e2", birth_date=None),
     event("person", "e2", 2, event_time=NOON + DAY),
+    event("same_person", "e1", same_person_id="p3"),
+    event("same_person", "e2", 2, same_person_id="p3", status="parted"),
+    event("same_person", "e3", 2, same_person_id="p3"),
     event("custody", "e1"),
     event("custody", "e2", custody_to=NOON - DAY),
     event("warrant", "e1", status="executed"),

@@ -11,6 +11,7 @@ from pipeline.publication.publish import read_published
 from pipeline.publication.tables import read_tables
 from pipeline.wording.catalogue import Catalogue, read_catalogue
 from pipeline.wording.sentences import patterns
+from tests.models.outcomes.forces import Planted, evidence_of, measured
 
 ROOT = Path(__file__).parents[3]
 SENTENCES = {
@@ -21,6 +22,7 @@ SENTENCES = {
     "sensitivity_summary": ["meaning"],
     "crackdown_plan": ["why"],
     "feedback": ["not_measured_because"],
+    "consequence": ["why", "not_measured_because", "weakened_by", "unit"],
 }
 HALF = "It would leave the 5 worst if violence fell by about half and nothing else changed."
 
@@ -31,6 +33,13 @@ def test_every_sentence_of_the_town_is_known_in_spanish(town_run, table):
     said = pd.concat([frame[column] for column in SENTENCES[table]]).dropna().unique()
     unknown = [text for text in said if "<span lang" in catalogue.sentence_html(text)]
     assert unknown == []
+
+
+@pytest.mark.parametrize("table", ["enforcement_ledger", "arrest_policy", "scoreboard"])
+def test_every_reason_for_a_missing_figure_is_known_in_spanish(town_run, table):
+    catalogue = read_catalogue("es")
+    reasons = read_published(town_run.home.path, table)["not_recorded"].explode().dropna().str.partition(": ")[2]
+    assert [text for text in reasons.unique() if "<span lang" in catalogue.sentence_html(text)] == []
 
 
 def test_the_tables_with_sentences_are_published():
@@ -131,3 +140,11 @@ def test_every_reason_for_leaving_a_report_out_has_words_in_both_languages():
         if line.startswith("| `")
     }
     assert documented == set(WORDS)
+
+
+def test_every_sentence_of_consequences_is_known_in_spanish():
+    """Of planted ones, which no town of the tests has."""
+    catalogue = read_catalogue("es")
+    table = measured(evidence_of(2, Planted(shifted=0.5)))
+    told = pd.concat([table[name] for name in SENTENCES["consequence"]]).dropna().unique()
+    assert [text for text in told if "<span lang" in catalogue.sentence_html(text)] == []

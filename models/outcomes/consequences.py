@@ -1,0 +1,238 @@
+"""The five unintended consequences: what changed for the worse at operations and in the force, beside chance.
+
+At a market the weeks since its latest operation began are compared with the year before it was announced; in the force
+the weeks since the current twelve weeks began, with the year before. Chance is what shuffled weeks show
+(`models.statistics.weekly_series`). An alarm is judged after 4, 8 and 12 weeks alone, and its limit is divided by these
+looks and by the indicators of the place (Bonferroni), so that chance raises any alarm of a place in at most one case in
+ten, however often the table is read. It also needs a change beyond that of any stretch of as many weeks in the year
+before, so that a season that was there a year ago is none.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from models.arrays import Row
+from models.outcomes.consequence_series import SERIES, Evidence, Place
+from models.outcomes.indicators import DISPLACED, OF_FORCE, OF_MARKET, OVERDOSES, Indicator
+from models.places.displacement import LATEST_DAYS
+from models.places.markets import middle_of
+from models.statistics.placebo_test import TAIL
+from models.statistics.weekly_series import (
+    Change,
+    Mix,
+    Ratio,
+    Series,
+    Weeks,
+    exceeds_stretches,
+    judge,
+    resampled_weeks,
+    since_weeks,
+)
+
+LOOKS = (4, 8, 12)  # weeks since, after which an alarm is judged
+FALSE_ALARMS = 0.1  # of one place over all its looks and indicators
+BEFORE_WEEKS, LEAST_WEEKS = 52, 8
+LEAST = 10  # events on a side that a level needs
+FEWEST_PEOPLE = 10  # smaller counts of people are suppressed
+FORCE = "force"
+_BLOCK_DAYS = 7 * LOOKS[-1]
+_FIRST_BLOCK = pd.Timestamp("1970-01-05")  # a Monday
+COLUMNS = (
+    "consequence", "indicator", "place", "area_id", "started_at", "weeks_before", "weeks_after", "unit", "before_count",
+    "after_count", "before_level", "after_level", "change", "change_lo", "change_hi", "p_value", "alarm_limit",
+    "is_alarm", "not_measured_because", "weakened_by", "why",
+)  # fmt: skip
+
+
+def measure_consequences(
+    evidence: Evidence,
+    operations: pd.DataFrame,
+    displacement: pd.DataFrame,
+    watches: pd.DataFrame,
+    *,
+    as_of: pd.Timestamp,
+    cell_size_m: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Measure the consequences of the latest operation at each market, and those in the force.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What the events say.
+    operations : DataFrame
+        `models.operations.history.operations_of`, with market_id, without those that may not be named.
+    displacement : DataFrame
+        `models.places.displacement.measure_displacement`: its alarm is told and not judged again.
+    watches : DataFrame
+        `models.operations.overdose_watch.watch_overdoses`, likewise.
+    as_of : Timestamp
+        End of the events, in the force's zone.
+    cell_size_m : float
+        Side of the cells that ids of markets count in, metres.
+    seed : int
+        Seed of the shuffles.
+
+    Returns
+    -------
+    DataFrame
+        COLUMNS; the force first, then by market; in each the consequences in the order of `indicators`.
+    """
+    rows = [_row(indicator, _force(as_of), evidence, seed, OF_FORCE) for indicator in OF_FORCE]
+    rows += _watched(FORCE, None, watches[watches["cause"] == "all seizures"])
+    for place in _markets(operations, as_of, cell_size_m):
+        rows += [_row(indicator, place, evidence, seed, OF_MARKET) for indicator in OF_MARKET]
+        rows += _displaced(place, displacement[displacement["market_id"] == place.name])
+        rows += _watched(place.name, place.area_id, watches[watches["event_id"] == place.name])
+    return pd.DataFrame(rows, columns=[*COLUMNS])
+
+
+def _look(days: float) -> int:
+    """Return the weeks of the latest look, 0 before the first."""
+    return max((weeks for weeks in LOOKS if 7 * weeks <= days), default=0)
+
+
+def _force(as_of: pd.Timestamp) -> Place:
+    """Return the force with its current twelve weeks, or the last ones until the first look of the current."""
+    days = (as_of.tz_localize(None).normalize() - _FIRST_BLOCK).days % _BLOCK_DAYS
+    start = as_of - pd.Timedelta(days=days)
+    if not (since := _look(days)):
+        start, since = start - pd.Timedelta(days=_BLOCK_DAYS), LOOKS[-1]
+    return Place(FORCE, None, Weeks(start, start, BEFORE_WEEKS, since))
+
+
+def _markets(operations: pd.DataFrame, as_of: pd.Timestamp, cell_size_m: float) -> Iterator[Place]:
+    """Yield the market of each latest operation that began at most LATEST_DAYS ago."""
+    begun = operations.dropna(subset=["market_id", "started_at"]).sort_values(["started_at", "area_id"])
+    for each in begun.drop_duplicates("market_id", keep="last").sort_values("market_id").to_dict("records"):
+        days = (as_of - each["started_at"]) / pd.Timedelta(days=1)
+        middle = middle_of(each["market_id"])
+        if middle is None or not 0 <= days <= LATEST_DAYS:
+            continue
+        told = each["started_at"] if pd.isna(each["announced_at"]) else min(each["announced_at"], each["started_at"])
+        at_m = ((middle[0] + 0.5) * cell_size_m, (middle[1] + 0.5) * cell_size_m)
+        yield Place(
+            each["market_id"], each["area_id"], Weeks(told, each["started_at"], BEFORE_WEEKS, _look(days)), at_m
+        )
+
+
+def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, others: tuple[Indicator, ...]) -> Row:
+    weeks = place.weeks
+    row = _blank(indicator, place) | {"weeks_before": BEFORE_WEEKS, "weeks_after": weeks.since}
+    row["alarm_limit"] = FALSE_ALARMS / (len(LOOKS) * len(others))
+    if not weeks.since:
+        return _unmeasured(row, indicator, f"fewer than {7 * LOOKS[0]} days have passed since it began")
+    series = SERIES[indicator](evidence, place)
+    recorded = series.on_record()
+    if not recorded.any():
+        return _unmeasured(row, indicator, indicator.missing)
+    first = int(recorded.argmax())
+    row["weeks_before"] = max(weeks.before - first, 0)
+    if row["weeks_before"] < LEAST_WEEKS:
+        because = f"only {row['weeks_before']} weeks before are on record; {LEAST_WEEKS} are needed"
+        return _unmeasured(row, indicator, because)
+    series = series.cut(first)
+    before, after = series.counts(weeks.since)
+    needs_both = not isinstance(series, Ratio) or indicator.unit == "share"
+    if before < LEAST or (needs_both and after < LEAST):
+        because = f"fewer than {LEAST} on record {'before' if before < LEAST else 'since'}: too few to tell a change"
+        return _unmeasured(row, indicator, because)
+    is_since = since_weeks(row["weeks_before"], weeks.since, seed)
+    drawn = series.draws(is_since, ~is_since)
+    resampled = series.draws(*resampled_weeks(row["weeks_before"], weeks.since, seed))
+    above = float(np.median(drawn[1:])) if isinstance(series, Mix) else 0.0
+    change = judge(drawn, resampled, weeks.since, indicator.side, above=above)
+    return _measured(row, indicator, series, change, weeks.since)
+
+
+def _measured(row: Row, indicator: Indicator, series: Series, change: Change, since: int) -> Row:
+    is_mix = isinstance(series, Mix)
+    value, lo, hi = (change.value, change.lo, change.hi) if is_mix else np.expm1([change.value, change.lo, change.hi])
+    if is_mix:
+        value, lo, hi = max(value, 0.0), max(lo, 0.0), max(hi, 0.0)
+    (before, after), levels = series.counts(since), series.levels(since)
+    is_shown = not indicator.is_of_people or min(before, after) >= FEWEST_PEOPLE
+    if is_shown:
+        row |= {"before_count": before, "after_count": after, "before_level": levels[0], "after_level": levels[1]}
+    worse = {"rise": value, "fall": -value, "either": abs(value)}[indicator.side]
+    row |= {"change": float(value), "change_lo": float(lo), "change_hi": float(hi), "p_value": change.p_value}
+    is_rare = change.p_value <= row["alarm_limit"] and exceeds_stretches(series, since, indicator.side)
+    row["is_alarm"] = bool(is_rare and worse >= indicator.margin and worse > 0)
+    found = _mix_in_words(series, since, row) if isinstance(series, Mix) else _in_words(row)
+    if levels[0] == 0:  # no change is a share of nothing
+        row |= dict.fromkeys(("change", "change_lo", "change_hi"), np.nan)
+        found = f"from {levels[0]:.0%} to {levels[1]:.0%}"
+    return row | {"why": f"{indicator.what}: {found}; {_verdict(row, indicator)}"}
+
+
+def _in_words(row: Row) -> str:
+    return f"{row['change']:+.0%} (80%: {row['change_lo']:+.0%} to {row['change_hi']:+.0%})"
+
+
+def _mix_in_words(mix: Mix, since: int, row: Row) -> str:
+    kind, before, after = mix.most_changed(since)
+    interval = f"{row['change_lo']:.2f} to {row['change_hi']:.2f}"
+    return f"apart by {row['change']:.2f} bits (80%: {interval}); {kind} from {before:.0%} to {after:.0%}"
+
+
+def _verdict(row: Row, indicator: Indicator) -> str:
+    change = {"rise": "rise", "fall": "fall", "either": "change"}[indicator.side]
+    return f"a {change} beyond chance" if row["is_alarm"] else f"no {change} that raises an alarm"
+
+
+def _blank(indicator: Indicator, place: Place) -> Row:
+    return {
+        **{"consequence": indicator.consequence, "indicator": indicator.name, "unit": indicator.unit},
+        **{"place": place.name, "area_id": place.area_id, "started_at": place.weeks.start},
+        **{"is_alarm": False, "weakened_by": indicator.weakened_by},
+    }
+
+
+def _unmeasured(row: Row, indicator: Indicator, because: str) -> Row:
+    return row | {"not_measured_because": because, "why": f"{indicator.what}: not measured: {because}"}
+
+
+def _displaced(place: Place, rows: pd.DataFrame) -> list[Row]:
+    """Return what table displacement says of a market: of a part with an alarm the rarest, else of all reports."""
+    row = _blank(DISPLACED, place) | {"alarm_limit": TAIL}
+    measured = rows[rows["displaced"].notna() & rows["ring_expected"].gt(0)].sort_values("split", kind="stable")
+    if measured.empty or measured["split"].iloc[0] != "all":
+        told = str(rows["why"].iloc[0]) if len(rows) else DISPLACED.missing
+        return [_unmeasured(row, DISPLACED, DISPLACED.missing if "; " in told else told)]
+    of_harm = bool(measured["is_harm_alarm"].any()) and not measured["is_alarm"].any()
+    prefix = "harm_" if of_harm else ""
+    alarmed = measured[measured["is_harm_alarm" if of_harm else "is_alarm"].astype(bool)]
+    found: Row = (
+        (alarmed.sort_values(f"{prefix}p_rise_any", kind="stable") if len(alarmed) else measured).iloc[0].to_dict()
+    )
+    weeks = found["window_days"] / 7
+    row |= {"weeks_after": weeks, "weeks_before": weeks, "is_alarm": len(alarmed) > 0}
+    row["p_value"] = found[f"{prefix}p_rise_any"]
+    beside = 1.0 if of_harm else found["ring_expected"]
+    change: Row = {f"change{end}": found[f"{prefix}displaced{end}"] / beside for end in ("", "_lo", "_hi")}
+    what = DISPLACED.what if found["split"] == "all" else f"{DISPLACED.what} ({found['part']})"
+    if of_harm:  # what harm was expected is not published, so that there is no share of it
+        told = f"{change['change']:+.0f} harm points (80%: {change['change_lo']:+.0f} to {change['change_hi']:+.0f})"
+    else:
+        row |= change | {"before_level": beside, "after_level": found["ring_after"]}
+        row |= {"before_count": found["ring_before"], "after_count": found["ring_after"]}
+        told = f"{row['after_level']:.0f} observed, {beside:.1f} expected"
+    return [row | {"why": f"{what}: {told}; {_verdict(row, DISPLACED)}"}]
+
+
+def _watched(name: str, area_id: str | None, rows: pd.DataFrame) -> list[Row]:
+    """Return what table overdose_watch says: its widest and longest window, and whether any window has an alarm."""
+    if rows.empty:
+        return []
+    widest = rows.sort_values(["radius_m", "days"]).iloc[-1]
+    started_at = pd.to_datetime(widest["started_at"], utc=True)
+    row = _blank(OVERDOSES, Place(name, area_id, Weeks(started_at, started_at, 0, 0)))
+    if pd.notna(widest["not_measurable_because"]):
+        return [_unmeasured(row, OVERDOSES, str(widest["not_measurable_because"]))]
+    row |= {"weeks_after": widest["days"] / 7, "before_level": widest["expected"], "after_level": widest["observed"]}
+    row |= {f"change{end}": widest[f"ratio{end}"] - 1 for end in ("", "_lo", "_hi")}
+    row |= {"p_value": widest["p_value"], "is_alarm": bool(rows["is_alarm"].any())}
+    told = f"{int(widest['observed'])} observed, {widest['expected']:.1f} expected"
+    return [row | {"why": f"{OVERDOSES.what}: {told}; {_verdict(row, OVERDOSES)}"}]

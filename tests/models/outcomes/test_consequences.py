@@ -1,0 +1,257 @@
+"""Each planted consequence is seen, what no event carries is not measured, and chance raises no more than is stated."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from models.operations.promises import delivered_hours
+from models.outcomes.consequence_series import _operation_hours
+from models.outcomes.consequences import COLUMNS, FALSE_ALARMS, FORCE, LOOKS, Evidence, measure_consequences
+from models.outcomes.indicators import OF_FORCE, OF_MARKET
+from models.statistics.weekly_series import Weeks
+from tests.models.operations.overdose_towns import city, overdoses, seizures, watched_on
+from tests.models.outcomes.forces import (
+    AREA,
+    MARKET,
+    NAMES,
+    OPERATION,
+    START,
+    Planted,
+    actions_of,
+    alarms,
+    evidence_of,
+    incidents_of,
+    measured,
+)
+from tests.soak import sample
+
+FIGURES = ["before_count", "after_count", "before_level", "after_level", "change", "change_lo", "change_hi", "p_value"]
+NOTHING = np.zeros(0)
+EMPTY = Evidence(
+    incidents_of(NOTHING, np.zeros((0, 2))),
+    actions_of("visit", NOTHING),
+    incidents_of(NOTHING, np.zeros((0, 2))).assign(seller=NOTHING),
+    {},
+    frozenset(),
+)
+
+
+def test_what_no_event_carries_is_not_measured_and_says_why() -> None:
+    table = measured(EMPTY)
+    assert table[FIGURES].isna().all(axis=None)
+    assert not table["is_alarm"].any()
+    assert table.loc[(FORCE, "treatment_wait"), "not_measured_because"] == "no event carries days waited for treatment"
+    assert table["not_measured_because"].notna().all()
+    assert table["why"].str.contains("not measured: ").all()
+    assert list(table.loc[FORCE].index) == [indicator.name for indicator in OF_FORCE]
+    assert list(table.loc[MARKET].index) == [*(indicator.name for indicator in OF_MARKET), "displaced"]
+
+
+@pytest.mark.parametrize(
+    ("key", "planted", "side"),
+    [
+        ((MARKET, "violence"), Planted({"violence_near": 4.0}), 1),
+        ((MARKET, "new_sellers"), Planted(new_sellers=0.7), 1),
+        ((MARKET, "complaints"), None, 1),
+        ((FORCE, "price"), Planted({"price": 1.4}), 1),
+        ((FORCE, "purity"), Planted({"purity": 0.6}), -1),
+        ((FORCE, "enforcement_to_health"), Planted({"outreach": 0.4}), 1),
+        ((FORCE, "treatment_wait"), Planted({"wait": 1.8}), 1),
+        ((FORCE, "substance_mix"), Planted(shifted=0.5), 1),
+        ((FORCE, "synthetic_opioids"), Planted(shifted=0.5), 1),
+        ((FORCE, "treatment_starts"), Planted({"referral_started": 0.4}), -1),
+        ((FORCE, "treatment_retention"), Planted({"referral_retained": 0.25}), -1),
+        ((FORCE, "naloxone"), Planted({"naloxone_given": 0.5}), -1),
+        ((FORCE, "needle_exchange"), Planted({"needle_exchange": 0.5}), -1),
+        ((FORCE, "complaints"), Planted({"complaint": 4.0}), 1),
+    ],
+)
+def test_each_planted_consequence_is_seen_with_its_interval_and_no_other_side(
+    key: tuple[str, str], planted: Planted | None, side: int
+) -> None:
+    evidence = evidence_of(2, planted)
+    if planted is None:  # complaints where the operation is, and only there
+        more = actions_of("complaint", np.arange(0, 84, 1.5)).assign(area_id=AREA)
+        evidence = replace(evidence, actions=pd.concat([evidence.actions, more], ignore_index=True))
+    row = measured(evidence).loc[key]
+    assert row["is_alarm"], row["why"]
+    assert row["p_value"] <= row["alarm_limit"]
+    assert "beyond chance" in row["why"]
+    assert row["weakened_by"]
+    if row["before_level"] == 0:  # no change is a share of nothing
+        assert row["after_level"] > 0
+        assert np.isnan(row["change"])
+        return
+    assert side * row["change"] > 0
+    assert row["change_lo"] <= row["change"] <= row["change_hi"]
+    assert side * row["change_lo"] > 0 or side * row["change_hi"] > 0
+
+
+def test_a_figure_is_judged_after_four_eight_and_twelve_weeks_alone() -> None:
+    evidence = only(evidence_of(4), "treatment_starts")
+    assert [measured(evidence, weeks)["weeks_after"].max() for weeks in (4, 5, 8, 11, 12)] == [4, 4, 8, 8, 12]
+    early = measured(evidence, 3)
+    assert early.loc[(MARKET, "violence"), "not_measured_because"] == "fewer than 28 days have passed since it began"
+    starts = early.loc[(FORCE, "treatment_starts")]
+    assert (starts["weeks_after"], starts["started_at"]) == (
+        12,
+        START - pd.Timedelta(weeks=12),
+    )
+    assert starts["alarm_limit"] == FALSE_ALARMS / (len(LOOKS) * len(OF_FORCE))
+
+
+def test_counts_of_fewer_than_ten_people_are_suppressed_and_fewer_sellers_give_no_share() -> None:
+    rng = np.random.default_rng(3)
+    few = actions_of("complaint", np.concatenate([rng.uniform(-364, 0, 20), [3.0, 9.0]])).assign(area_id=AREA)
+    sold = rng.uniform(-500, 84, 90)
+    sellers = incidents_of(sold, np.full((90, 2), 75.0)).assign(seller=np.arange(90) % 9)
+    table = measured(replace(EMPTY, actions=few, sellers=sellers.sort_values("occurred_at")))
+    complaints = table.loc[(FORCE, "complaints")]
+    assert complaints[["before_count", "after_count", "before_level", "after_level"]].isna().all()
+    assert complaints["change"] < 0  # two where some five were usual
+    assert table.loc[(MARKET, "new_sellers"), "not_measured_because"].startswith("fewer than 10 on record")
+
+
+def test_a_record_that_begins_with_the_operation_is_no_rise() -> None:
+    acts = actions_of("complaint", np.linspace(0, 83, 60))
+    because = "only 0 weeks before are on record; 8 are needed"
+    assert measured(replace(EMPTY, actions=acts)).loc[(FORCE, "complaints"), "not_measured_because"] == because
+
+
+def test_hours_of_an_operation_count_by_the_day_until_it_ends() -> None:
+    outreach = actions_of("outreach", np.arange(-364, 84, 7.0), hours=10.0)
+    hours = [
+        actions_of("crackdown_start", np.array([-364.0]), hours=2.0),
+        actions_of("crackdown_start", np.array([0.0]), hours=8.0),
+        actions_of("crackdown_end", np.array([42.0])),
+    ]
+    acts = pd.concat([outreach, *(each.assign(area_id=AREA) for each in hours)])
+    row = measured(replace(EMPTY, actions=acts)).loc[(FORCE, "enforcement_to_health")]
+    assert (row["before_level"], row["after_level"]) == pytest.approx((1.4, 2.8))
+
+
+CHANGES = st.tuples(
+    st.floats(-30, 20), st.sampled_from(["start", "end"]), st.floats(0, 9), st.sampled_from([AREA, "B"])
+)
+
+
+@settings(max_examples=20)
+@given(st.lists(CHANGES, max_size=6))
+def test_hours_of_operations_are_those_that_promises_count(changes: list[tuple[float, str, float, str]]) -> None:
+    each = [
+        actions_of(f"crackdown_{what}", np.array([day]), hours=hours).assign(area_id=area)
+        for day, what, hours, area in changes
+    ]
+    acts = pd.concat([actions_of("visit", NOTHING), *each])
+    weeks = Weeks(START - pd.Timedelta(days=2), START, 3, 2)
+    expected = [
+        sum(delivered_hours(own, begin, until) for _, own in acts.groupby("area_id")) for begin, until in weeks.bounds
+    ]
+    assert _operation_hours(acts, weeks) == pytest.approx(np.array(expected, dtype=float), abs=1e-6)
+
+
+def test_words_for_one_drug_are_one_drug() -> None:
+    evidence = only(evidence_of(5), "substance_mix")
+    is_since = evidence.incidents["occurred_at"] >= START
+    slang = evidence.incidents["substance"].where(evidence.incidents["substance"].ne("heroin") | ~is_since, " Smack")
+    evidence = replace(evidence, names=NAMES)
+    renamed = replace(evidence, incidents=evidence.incidents.assign(substance=slang))
+    pd.testing.assert_frame_equal(measured(renamed), measured(evidence))
+
+
+def test_the_order_of_rows_changes_no_bit() -> None:
+    evidence = evidence_of(6, weeks=40)
+    mixed = Evidence(
+        *(each.sample(frac=1, random_state=1) for each in (evidence.incidents, evidence.actions, evidence.sellers)),
+        names=evidence.names,
+        synthetic_opioids=evidence.synthetic_opioids,
+    )
+    pd.testing.assert_frame_equal(measured(mixed), measured(evidence), check_exact=True)
+
+
+def test_the_alarms_of_displacement_and_of_the_overdose_watch_are_told_and_not_judged_again() -> None:
+    displacement = pd.DataFrame(
+        {
+            **{
+                "market_id": MARKET,
+                "split": ["all", "zone"],
+                "part": ["all", "0-250 m"],
+                "is_alarm": [False, True],
+                "is_harm_alarm": False,
+            },
+            **{
+                "displaced": [3.0, 12.0],
+                "displaced_lo": 2.0,
+                "displaced_hi": 20.0,
+                "ring_expected": 40.0,
+                "ring_before": 38,
+            },
+            **{"ring_after": 52, "window_days": 28, "p_rise_any": [0.4, 0.04], "why": "x"},
+        }
+    )
+    window = {"event_id": MARKET, "cause": "operation", "started_at": START, "expected": 2.0, "observed": 5}
+    more = {"ratio": 2.5, "ratio_lo": 1.2, "ratio_hi": 4.0, "p_value": 0.05, "not_measurable_because": None}
+    watches = pd.DataFrame({**window, **more, "radius_m": [100.0, 500.0], "days": [7, 21], "is_alarm": [True, False]})
+    more_args = {"as_of": START + pd.Timedelta(weeks=5), "cell_size_m": 150.0, "seed": 1}
+    table = measure_consequences(EMPTY, OPERATION, displacement, watches, **more_args)
+    told = table.set_index(["place", "indicator"]).loc[MARKET]
+    assert told.loc["displaced", ["change", "change_lo", "change_hi"]].tolist() == pytest.approx([0.3, 0.05, 0.5])
+    assert "(0-250 m): 52 observed, 40.0 expected; a rise beyond chance" in told.loc["displaced", "why"]
+    assert told.loc["overdoses", ["change", "after_level"]].tolist() == [1.5, 5]
+    assert told.loc[["displaced", "overdoses"], "is_alarm"].all()
+    assert tuple(table.columns) == COLUMNS
+
+
+@pytest.mark.sampled
+def test_without_anything_planted_chance_raises_an_alarm_in_at_most_one_place_in_ten() -> None:
+    """With a season and a trend, at all three looks."""
+    runs = sample(1, whole=1000)
+    raised = [alarms(evidence_of(seed, Planted(season=0.15, trend=0.1))) for seed in range(runs)]
+    for places in ({FORCE}, {MARKET}):
+        count = sum(any(place in places for place, _ in of_run) for of_run in raised)
+        assert binomtest(count, runs, FALSE_ALARMS, alternative="greater").pvalue > 0.01, (places, count)
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(
+    ("indicator", "planted"),
+    [
+        ("substance_mix", Planted(shifted=0.3, season=0.15, trend=0.1)),
+        ("treatment_starts", Planted({"referral_started": 0.5}, season=0.15, trend=0.1)),
+    ],
+)
+def test_a_planted_shift_and_a_drop_in_treatment_are_raised_in_their_window(indicator: str, planted: Planted) -> None:
+    runs = sample(3, whole=1000)
+    found = sum((FORCE, indicator) in alarms(only(evidence_of(seed, planted), indicator)) for seed in range(runs))
+    assert found >= 0.8 * runs
+
+
+def only(evidence: Evidence, indicator: str) -> Evidence:
+    """Return what one of two indicators reads, which is faster to measure."""
+    if indicator == "treatment_starts":
+        return replace(EMPTY, actions=evidence.acts("referral_started"))
+    drugs = evidence.incidents.dropna(subset="substance").assign(price_per_gram=np.nan, purity=np.nan)
+    return replace(EMPTY, incidents=drugs, synthetic_opioids=evidence.synthetic_opioids)
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("clustered", [0.0, 0.4])
+def test_a_planted_cluster_of_overdoses_is_raised_in_its_window(clustered: float) -> None:
+    """Eight within some 250 m in a fortnight, also in a city where overdoses follow each other anyway."""
+    towns = sample(3, whole=1000)
+    days = sample((7, 14, 20.9), whole=(*range(1, 21), 20.9))
+    assert sum(is_cluster_raised(seed, clustered, days) for seed in range(towns)) >= 0.8 * towns
+
+
+def is_cluster_raised(seed: int, clustered: float, days: tuple[float, ...]) -> bool:
+    known, at_m = city(seed, clustered=clustered)
+    rng = np.random.default_rng([seed, 8])
+    more = overdoses(rng.uniform(1, 15, 8), at_m[0] + rng.normal(0, 120, (8, 2)))
+    known = pd.concat([known, more], ignore_index=True)
+    watches = (watched_on(day, known, seizures(at_m[:1])) for day in days)
+    return any(watch.loc[watch["cause"] == "seizure", "is_alarm"].any() for watch in watches)
