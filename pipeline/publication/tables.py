@@ -284,6 +284,8 @@ def _check_columns(table: Table, frame: pd.DataFrame) -> None:
 def _cast(table: Table, column: Column, values: pd.Series) -> pa.Array:
     """Cast without loss; NaN and NaT become null."""
     is_naive = pa.types.is_timestamp(column.arrow_type) and values.dtype.kind == "M" and values.dt.tz is None
+    if values.isna().all():  # whatever its dtype: pandas has one of numbers for a column without values
+        return pa.nulls(len(values), column.arrow_type)
     try:
         if is_naive:
             raise pa.ArrowInvalid("naive time")
