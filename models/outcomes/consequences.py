@@ -279,7 +279,8 @@ def _displaced(place: Place, rows: pd.DataFrame) -> list[Row]:
     beside = 1.0 if of_harm else found["ring_expected"]
     change: Row = {f"change{end}": found[f"{prefix}displaced{end}"] / beside for end in ("", "_lo", "_hi")}
     if of_harm:  # what harm was expected is not published, so that there is no share of it
-        told = f"{change['change']:+.0f} harm points (likely range {change['change_lo']:+.0f} to {change['change_hi']:+.0f})"
+        low, high = change["change_lo"], change["change_hi"]
+        told = f"{change['change']:+.0f} harm points (likely range {low:+.0f} to {high:+.0f})"
     else:
         row |= change | {"before_level": beside, "after_level": found["ring_after"]}
         row |= {"before_count": found["ring_before"], "after_count": found["ring_after"]}

@@ -85,7 +85,8 @@ WAIT = Indicator(
     weakened_by="only those who began are in it; whoever gave up waiting is not",
 )  # fmt: skip
 MIX = Indicator(
-    "substance", "substance_mix", "mix of substances", "bits", "rise", "no event names a substance", margin=0.0, can_improve=False,
+    "substance", "substance_mix", "mix of substances", "bits", "rise", "no event names a substance", margin=0.0,
+    can_improve=False,
     weakened_by="what is seized and tested follows where police look; a new word for a drug looks like a new drug",
 )  # fmt: skip
 SYNTHETIC = Indicator(
