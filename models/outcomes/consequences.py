@@ -221,7 +221,18 @@ def _in_words(row: Row, series: Series) -> str:
         return f"{after[0]:.0%} of {after[1]} since, {before[0]:.0%} of {before[1]} before"
     if isinstance(series, Ratio) and series.is_share:
         return f"{after[0]:.1f} for each of {after[1]} hours since, {before[0]:.1f} for each of {before[1]} before"
-    return f"{after[1]} in {row['weeks_after']} weeks since, {before[1]} in {row['weeks_before']} weeks before"
+    told = f"{after[1]} in {row['weeks_after']} weeks since, {before[1]} in {row['weeks_before']} weeks before"
+    return told + (_elsewhere(series, row["weeks_after"]) if isinstance(series, Ratio) else "")
+
+
+def _elsewhere(series: Ratio, since: int) -> str:
+    """Return the counts of the rest of the force that the place is set beside."""
+    if series.bottom is None:
+        return ""
+    after, before = series.bottom[-since:].sum(), series.bottom[:-since].sum()
+    if min(after, before) < FEWEST_PEOPLE:
+        return ", elsewhere fewer than ten on a side"
+    return f", elsewhere {after:.0f} and {before:.0f}"
 
 
 def _change_in_words(row: Row) -> str:

@@ -284,6 +284,7 @@ def test_a_change_for_the_better_is_said_and_one_that_may_be_neither_is_not(
     assert row["answer"] == answer, row["why"]
     assert f"{row['after_count']:.0f}" in row["why"] and f"{row['before_count']:.0f}" in row["why"]
     assert "80%" not in row["why"] and "bits" not in row["why"]
+    assert (", elsewhere " in row["why"]) == (key == (MARKET, "violence"))
 
 
 def test_no_event_where_less_than_ten_were_expected_is_not_called_not_worse() -> None:
