@@ -102,8 +102,8 @@ def read_effects(home: Home, market: str | None, run_id: str | None) -> Effects:
     verdicts = register.set_index(["market_id", "started_at"])["measured"]
     operations = [
         OperationEffect(
-            str(market_id), own["area_id"].iloc[0], own["started_at"].iloc[0].tz_convert(zone), own.reset_index(drop=True),
-            verdict=str(verdicts.get((market_id, start), "")), together=together(own),
+            str(market_id), own["area_id"].iloc[0], own["started_at"].iloc[0].tz_convert(zone),
+            own.reset_index(drop=True), verdict=str(verdicts.get((market_id, start), "")), together=together(own),
         )
         for (market_id, start), own in rows.groupby(["market_id", "started_at"], sort=True)
     ]  # fmt: skip
