@@ -35,7 +35,9 @@ LOOKS = (4, 8, 12)  # weeks since, after which an alarm is judged
 FALSE_ALARMS = 0.1  # of one place over all its looks and indicators
 BEFORE_WEEKS, LEAST_WEEKS = 52, 8
 LEAST = 10  # events on a side that a level needs
-FEWEST_PEOPLE = 10  # smaller counts of people are suppressed
+FEWEST_PEOPLE = 10  # no figure tells of fewer
+FIGURES = ("before_count", "after_count", "before_level", "after_level", "change", "change_lo", "change_hi", "p_value")
+WITHHELD = f"withheld: fewer than {FEWEST_PEOPLE} people stand behind a part of it"
 FORCE = "force"
 _BLOCK_DAYS = 7 * LOOKS[-1]
 _FIRST_BLOCK = pd.Timestamp("1970-01-05")  # a Monday
@@ -153,9 +155,7 @@ def _measured(row: Row, indicator: Indicator, series: Series, change: Change, si
     if is_mix:
         value, lo, hi = max(value, 0.0), max(lo, 0.0), max(hi, 0.0)
     (before, after), levels = series.counts(since), series.levels(since)
-    is_shown = not indicator.is_of_people or min(before, after) >= FEWEST_PEOPLE
-    if is_shown:
-        row |= {"before_count": before, "after_count": after, "before_level": levels[0], "after_level": levels[1]}
+    row |= {"before_count": before, "after_count": after, "before_level": levels[0], "after_level": levels[1]}
     worse = {"rise": value, "fall": -value, "either": abs(value)}[indicator.side]
     row |= {"change": float(value), "change_lo": float(lo), "change_hi": float(hi), "p_value": change.p_value}
     is_rare = change.p_value <= row["alarm_limit"] and exceeds_stretches(series, since, indicator.side)
@@ -164,7 +164,16 @@ def _measured(row: Row, indicator: Indicator, series: Series, change: Change, si
     if levels[0] == 0:  # no change is a share of nothing
         row |= dict.fromkeys(("change", "change_lo", "change_hi"), np.nan)
         found = f"from {levels[0]:.0%} to {levels[1]:.0%}"
+    if indicator.is_of_people and _is_of_few(series, since):
+        row |= dict.fromkeys(FIGURES, np.nan)
+        found = WITHHELD
     return row | {"why": f"{indicator.what}: {found}; {_verdict(row, indicator)}"}
+
+
+def _is_of_few(series: Series, since: int) -> bool:
+    """Return whether counts, levels or change would tell of fewer than ten people, on a side or in a part of it."""
+    parts = series.parts(since) if isinstance(series, Ratio) else []
+    return min(series.counts(since)) < FEWEST_PEOPLE or any(0 < part < FEWEST_PEOPLE for part in parts)
 
 
 def _in_words(row: Row) -> str:

@@ -219,11 +219,13 @@ def _add_arrests(
         reasons[name] = first_reason(unknown, no_record, few_people(counted[counted[name].gt(0)], periods))
     treated = counted[counted["was_in_treatment"].eq(True).fillna(False).astype(bool)]
     table["in_treatment"] = total(treated, periods)
-    table["treatment_lost"] = total(treated[treated["has_left_treatment"].astype(bool)], periods)
+    lost = treated["has_left_treatment"].astype(bool)
+    table["treatment_lost"] = total(treated[lost], periods)
     no_record = unrecorded(periods, first_records["treatment"], "treatment, with consent,")
     reasons["in_treatment"] = first_reason(unknown, no_record, few_people(treated, periods))
     never_left = unrecorded(periods, first_records["leaving"], "end of treatment, with consent,")
-    reasons["treatment_lost"] = first_reason(reasons["in_treatment"], never_left)
+    few = [few_people(part, periods) for part in (treated[lost], treated[~lost])]
+    reasons["treatment_lost"] = first_reason(reasons["in_treatment"], never_left, *few)
 
 
 def _add_operations(

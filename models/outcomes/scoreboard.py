@@ -23,6 +23,14 @@ START_H, RETAINED_DAYS = 72, 84
 STEPS = ("referral_offered", "referral_accepted", "referral_started", "referral_retained")
 RATIO = ("arrests_per_harm_averted", "arrests_per_harm_averted_lo", "arrests_per_harm_averted_hi")
 NOT_SHOWN = "it is not shown that harm was averted: the interval is not above zero"
+OF = {  # figure of offers → those that it is a part of
+    "diversions_named": "diversions_offered",
+    "diversions_accepted": "diversions_named",
+    "diversions_start_due": "diversions_accepted",
+    "started_in_72h": "diversions_start_due",
+    "retention_due": "diversions_start_due",
+    "retained_12_weeks": "retention_due",
+}
 TOLD = {
     "treatment_started": ("referral_started", "start of treatment"),
     "treatment_retained": ("referral_retained", "stay of 12 weeks in treatment"),
@@ -145,7 +153,7 @@ def _add_diversions(
     offers = follow_diversions(diversions)
     in_time = pd.Timedelta(hours=START_H)
     is_start_due = offers["accepted_at"].add(in_time).le(as_of)
-    is_stay_due = offers["started_at"].add(pd.Timedelta(days=RETAINED_DAYS)).le(as_of)
+    is_stay_due = is_start_due & offers["started_at"].add(pd.Timedelta(days=RETAINED_DAYS)).le(as_of)
     flags = {
         "diversions_offered": offers["count"],
         "diversions_named": offers["person_id"].notna(),
@@ -156,18 +164,16 @@ def _add_diversions(
         "retained_12_weeks": is_stay_due & offers["retained_at"].notna(),
     }
     counted = in_periods(offers.assign(**flags), periods)
+    never = unless_recorded(offers, periods, "offer of help")
     for name in flags:
         table[name] = total(counted, periods, name).astype(float)
-    never = unless_recorded(offers, periods, "offer of help")
-    parts = {
-        "diversions_offered, diversions_named, diversions_accepted": counted,
-        "diversions_start_due, started_in_72h": counted[counted["diversions_start_due"]],
-        "retention_due, retained_12_weeks": counted[counted["retention_due"]],
-    }
-    for names, of in parts.items():
-        reasons[names] = first_reason(never, few_people(of, periods))
+        is_in, outer = counted[name].gt(0), OF.get(name)
+        reasons[name] = first_reason(never, few_people(counted[is_in], periods))
+        if outer:  # neither a part nor the rest may be of few people
+            rest = counted[counted[outer].gt(0) & ~is_in]
+            reasons[name] = first_reason(reasons[outer], reasons[name], few_people(rest, periods))
     if not (diversions["kind"] == "referral_retained").any():
-        reasons[names] = first_reason(never, unrecorded(periods, None, "stay of 12 weeks in treatment"))
+        reasons["retained_12_weeks"] = first_reason(never, unrecorded(periods, None, "stay of 12 weeks in treatment"))
     for name, (step, noun) in TOLD.items():
         told = diversions[diversions["kind"] == step]
         of_period = in_periods(told, periods)

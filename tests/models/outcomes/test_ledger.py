@@ -73,7 +73,7 @@ def test_planted_costs_come_out_exactly() -> None:
         custody=stays(*((f"p{n}", "2026-02-10 06:00", "2026-02-12 06:00", "custody") for n in range(12))),
         charges=charges(*((f"p{n}", f"I{n}", "2026-02-01") for n in range(11))),
         treatment=treatment(
-            *((f"p{n}", "2026-01-01", True) for n in range(10)), *((f"p{n}", "2026-03-01", False) for n in range(4))
+            *((f"p{n}", "2026-01-01", True) for n in range(10)), *((f"p{n}", "2026-03-01", False) for n in range(10))
         ),
     )
     table = ledger(done, arrests=arrests)
@@ -85,7 +85,7 @@ def test_planted_costs_come_out_exactly() -> None:
         0,
         11,
     ]
-    assert february[["in_treatment", "treatment_lost", "complaints"]].tolist() == [10, 4, 3]
+    assert february[["in_treatment", "treatment_lost", "complaints"]].tolist() == [10, 10, 3]
     assert february[["injuries", "injured_officers", "injured_public", "operation_hours"]].tolist() == [4, 1, 2, 2.5]
     # The local day decides: a quarter to midnight is March, midnight is April.
     assert table.loc[("B@1", "month", "2026-03"), ["arrests", "possession_arrests"]].tolist() == [1, 1]
@@ -134,6 +134,15 @@ def test_figures_drawn_from_people_are_withheld_below_ten(people: int, is_shown:
         people if is_shown else pytest.approx(np.nan, nan_ok=True)
     )
     assert (table.loc["A@1", "month", "2026-02"]["arrests"]) == 12  # an act of the force is told
+
+
+@pytest.mark.parametrize(("lost", "is_shown"), [(0, True), (1, False), (11, False), (12, True)])
+def test_treatment_lost_is_withheld_where_few_lost_it_or_few_kept_it(lost: int, is_shown: bool) -> None:
+    done = actions(*arrests_of(12))
+    known = [(f"p{n}", "2026-01-01", True) for n in range(12)] + [(f"p{n}", "2026-03-01", False) for n in range(lost)]
+    month = ledger(done, arrests=followed(done, treatment=treatment(*known))).loc["A@1", "month", "2026-02"]
+    assert month["in_treatment"] == 12
+    assert month["treatment_lost"] == lost if is_shown else pd.isna(month["treatment_lost"])
 
 
 def test_no_withheld_figure_can_be_had_by_subtraction() -> None:

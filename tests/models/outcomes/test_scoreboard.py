@@ -81,34 +81,43 @@ def test_an_offer_is_followed_to_the_next_one_of_the_same_person() -> None:
 
 def test_offers_of_help_are_counted_only_when_a_step_was_due_and_withheld_below_ten_people() -> None:
     rows = [
-        step for n in range(10) for step in (offer(f"p{n}", "2025-12-01"), offer(f"p{n}", "2025-12-02", "accepted"))
+        step for n in range(20) for step in (offer(f"p{n}", "2025-12-01"), offer(f"p{n}", "2025-12-02", "accepted"))
     ]
-    rows += [offer(f"p{n}", "2025-12-03", "started") for n in range(6)]
-    rows += [offer(f"p{n}", "2025-12-20", "started") for n in range(6, 10)]
-    rows += [offer(f"p{n}", "2026-03-05", "retained") for n in range(4)]
+    rows += [offer(f"p{n}", "2025-12-03", "started") for n in range(10)]
+    rows += [offer(f"p{n}", "2025-12-20", "started") for n in range(10, 20)]
+    rows += [offer(f"p{n}", "2026-03-05", "retained") for n in range(10)]
     late = [offer(f"q{n}", "2026-04-15") for n in range(10)] + [
         offer(f"q{n}", "2026-04-15 01:00", "accepted") for n in range(10)
     ]
     table = board(diversions=actions(*rows, *late))
     december = table.loc["A@1", "month", "2025-12"]
     names = ["diversions_offered", "diversions_accepted", "diversions_start_due", "started_in_72h"]
-    assert december[names].tolist() == [10, 10, 10, 6]
-    assert december[["retention_due", "retained_12_weeks", "started_share"]].tolist() == [10, 4, 0.6]
+    assert december[names].tolist() == [20, 20, 20, 10]
+    assert december[["retention_due", "retained_12_weeks", "started_share"]].tolist() == [20, 10, 0.5]
     april = table.loc["A@1", "month", "2026-04"]
     assert april[["diversions_accepted", "diversions_start_due", "retention_due"]].tolist() == [10, 0, 0]
     assert pd.isna(april["started_share"])
-    few = board(diversions=actions(*(row for row in rows if row["person_id"] != "p9")))
+    few = board(diversions=actions(*(row for row in rows if len(row["person_id"]) < 3 and row["person_id"] != "p9")))
     assert few.loc["A@1", "month", "2025-12"][names].isna().all()
     assert any("fewer than 10 people" in why for why in few.loc["A@1", "month", "2025-12"]["not_recorded"])
     begun = board(
-        diversions=actions(*(row for row in rows if (row["person_id"], row["kind"]) != ("p9", "referral_started")))
+        diversions=actions(*(row for row in rows if (row["person_id"], row["kind"]) != ("p19", "referral_started")))
     )
-    part = begun.loc["A@1", "month", "2025-12"]  # nine began, ten were offered help
-    assert part[names].tolist() == [10, 10, 10, 6]
+    part = begun.loc["A@1", "month", "2025-12"]  # nineteen began, twenty were offered help
+    assert part[names].tolist() == [20, 20, 20, 10]
     assert part[["retention_due", "retained_12_weeks", "retained_share"]].isna().all()
     never_kept = board(diversions=actions(*(row for row in rows if "retained" not in row["kind"])))
     assert pd.isna(never_kept.loc["A@1", "month", "2025-12"]["retained_12_weeks"])  # not zero of seven
-    assert never_kept.loc["A@1", "month", "2025-12"]["started_in_72h"] == 6
+    assert never_kept.loc["A@1", "month", "2025-12"]["started_in_72h"] == 10
+
+
+@pytest.mark.parametrize(("accepted", "is_shown"), [(1, False), (11, False), (12, True), (0, True)])
+def test_a_step_that_all_but_a_few_took_is_withheld_like_one_that_few_took(accepted: int, is_shown: bool) -> None:
+    rows = [offer(f"p{n}", "2025-12-01") for n in range(12)]
+    rows += [offer(f"p{n}", "2025-12-02", "accepted") for n in range(accepted)]
+    month = board(diversions=actions(*rows)).loc["A@1", "month", "2025-12"]
+    assert month["diversions_offered"] == 12
+    assert month[["diversions_accepted", "accepted_share"]].notna().tolist() == [is_shown] * 2
 
 
 def test_sums_of_health_partners_count_and_few_of_them_are_withheld() -> None:
