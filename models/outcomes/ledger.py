@@ -37,6 +37,7 @@ OF_PEOPLE = {  # figure of an arrest → why it is missing where the force recor
     "court_cases": "charge",
 }
 UNNAMED = "no arrest names whom it was of"
+NO_HOURS = "no visit or operation states its hours"
 UNSTATED = "no arrest states what it was for"
 SUPERSEDED = "only the latest operation at a place is measured"
 ALL_SHIFTS = "all"
@@ -89,7 +90,12 @@ def enforcement_ledger(
     table["staffed_hours"] = total(shifts, periods, "hours")
     reasons["staffed_hours"] = total(shifts, periods).map({0: "no shift was reported"})
     table["operation_hours"] = hours_at_work(actions, done, periods, as_of=as_of, time_zone=time_zone)
-    reasons["operation_hours"] = unless_recorded(actions[actions["kind"].isin(AT_WORK)], periods, "visit or operation")
+    unstated = [frame.assign(hours=frame["hours"].isna().astype(float)) for frame in (actions, done)]
+    silent = hours_at_work(*unstated, periods, as_of=as_of, time_zone=time_zone).gt(0)
+    reasons["operation_hours"] = first_reason(
+        unless_recorded(actions[actions["kind"].isin(AT_WORK)], periods, "visit or operation"),
+        (silent & table["operation_hours"].eq(0)).map({True: NO_HOURS}),
+    )
     _add_arrests(table, reasons, arrests, counted, first_records)
     for kind, name, noun in (("seizure", "seizures", "seizure"), ("complaint", "complaints", "complaint")):
         table[name] = total(done[done["kind"] == kind], periods, "count")
@@ -99,7 +105,10 @@ def enforcement_ledger(
         names = [every, f"{of}_officers", f"{of}_public"]
         for name, party in zip(names, (None, "officer", "public"), strict=True):
             table[name] = total(hurt if party is None else hurt[hurt["party"] == party], periods, "count")
-        reasons[", ".join(names)] = unless_recorded(actions[actions["kind"] == kind], periods, kind)
+        reasons[every] = unless_recorded(actions[actions["kind"] == kind], periods, kind)
+        stated = total(hurt[hurt["party"].notna()], periods, "count")
+        is_silent = (table[every] > 0) & (stated == 0)
+        reasons[", ".join(names[1:])] = first_reason(reasons[every], is_silent.map({True: f"no {kind} states whose"}))
     _add_operations(table, reasons, averted_by_operations(periods, displacement, time_zone), watch)
     return with_reasons(table, reasons)
 

@@ -4,6 +4,7 @@ What gets measured is what gets done: neither arrests nor seizures are a success
 and intervals.
 """
 
+import numpy as np
 import pandas as pd
 
 from models.outcomes.ledger import AVERTED, averted_by_operations
@@ -22,6 +23,7 @@ from models.statistics.intervals import shares
 START_H, RETAINED_DAYS = 72, 84
 STEPS = ("referral_offered", "referral_accepted", "referral_started", "referral_retained")
 RATIO = ("arrests_per_harm_averted", "arrests_per_harm_averted_lo", "arrests_per_harm_averted_hi")
+UNANSWERED = "half of the violations or more are unanswered"
 NOT_SHOWN = "it is not shown that harm was averted: the interval is not above zero"
 OF = {  # figure of offers → those that it is a part of
     "diversions_named": "diversions_offered",
@@ -91,10 +93,13 @@ def scoreboard(
     violated = answers.assign(on=local_days(answers["violated_at"], time_zone))
     of_period = in_periods(violated, periods)
     table["violations"] = total(of_period, periods)
-    answered = of_period.assign(hours=of_period["hours"].astype(float)).dropna(subset=["hours"])
-    table["violations_answered"] = total(answered, periods)
-    table["median_consequence_h"] = answered.groupby("period")["hours"].median().reindex(range(len(periods)))
-    reasons["violations, violations_answered, median_consequence_h"] = unannounced
+    hours = of_period["hours"].astype(float)
+    table["violations_answered"] = total(of_period[hours.notna()], periods)
+    waits = hours.fillna(np.inf).groupby(of_period["period"])
+    table["median_consequence_h"] = waits.median().reindex(range(len(periods)))
+    reasons["violations, violations_answered"] = unannounced
+    is_longer = np.isinf(table["median_consequence_h"])
+    reasons["median_consequence_h"] = first_reason(unannounced, is_longer.map({True: UNANSWERED}))
     _add_diversions(table, reasons, diversions, periods, as_of)
     table["arrests"] = total(in_periods(arrests, periods), periods, "count")
     reasons["arrests"] = unless_recorded(arrests, periods, "arrest")
@@ -186,7 +191,7 @@ def _add_ratio(
     table: pd.DataFrame, reasons: dict[str, pd.Series], arrests: pd.DataFrame, averted: pd.DataFrame
 ) -> None:
     """Add harm averted by operations, and arrests in the measured days per harm point averted, where it is shown."""
-    days = pd.to_timedelta(averted["window_days"].fillna(0), unit="D")
+    days = pd.to_timedelta(averted["window_days"].sub(1).fillna(0), unit="D")  # the first day is one of them
     measured = table.assign(to_on=table["to_on"].where(averted["window_days"].isna(), table["from_on"] + days))
     count = total(in_periods(arrests, measured), measured, "count").where(averted["harm_averted_lo"] > 0)
     table[list(AVERTED)] = averted[list(AVERTED)]

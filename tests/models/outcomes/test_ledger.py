@@ -125,6 +125,27 @@ def test_what_was_not_recorded_is_missing_with_the_reason_and_never_zero() -> No
     assert any("names whom" in why for why in unnamed.loc["A@1", "month", "2026-02"]["not_recorded"])
 
 
+def test_hours_and_parties_that_nobody_stated_are_missing_and_not_zero() -> None:
+    done = actions(
+        {"kind": "crackdown_start", "area_id": "A@1", "at": "2026-02-10"},
+        {"kind": "visit", "area_id": "B@1", "at": "2026-02-10"},
+        {"kind": "visit", "area_id": "B@1", "at": "2026-03-10", "hours": 2.0},
+        {"kind": "visit", "area_id": "B@1", "at": "2026-03-11"},
+        {"kind": "injury", "area_id": "A@1", "at": "2026-02-11", "count": 5},
+        {"kind": "death", "area_id": "A@1", "at": "2026-02-11", "party": "public"},
+    )
+    table = ledger(done)
+    for area, month in (("A@1", "2026-02"), ("A@1", "2026-03"), ("B@1", "2026-02")):
+        row = table.loc[area, "month", month]  # the operation goes on in March
+        assert pd.isna(row["operation_hours"])
+        assert "operation_hours: no visit or operation states its hours" in row["not_recorded"]
+    assert table.loc[("B@1", "month", "2026-03"), "operation_hours"] == 2
+    row = table.loc["A@1", "month", "2026-02"]
+    assert row[["injuries", "deaths", "dead_officers", "dead_public"]].tolist() == [5, 1, 0, 1]
+    assert row[["injured_officers", "injured_public"]].isna().all()
+    assert "injured_officers, injured_public: no injury states whose" in row["not_recorded"]
+
+
 @pytest.mark.parametrize(("people", "is_shown"), [(0, True), (1, False), (9, False), (10, True)])
 def test_figures_drawn_from_people_are_withheld_below_ten(people: int, is_shown: bool) -> None:
     done = actions(*arrests_of(12))

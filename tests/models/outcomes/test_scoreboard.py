@@ -53,8 +53,12 @@ def test_promises_and_consequences_have_denominators_and_intervals() -> None:
     february = table.loc["A@1", "month", "2026-02"]
     assert february[["promises_due", "promises_kept", "promises_kept_share"]].tolist() == [4, 3, 0.75]
     assert february["promises_kept_share_lo"] < 0.75 < february["promises_kept_share_hi"]
-    assert february[["violations", "violations_answered", "median_consequence_h"]].tolist() == [3, 2, 20.0]
-    assert table.loc["force", "year", "2025-05"]["median_consequence_h"] == 30.0
+    assert february[["violations", "violations_answered", "median_consequence_h"]].tolist() == [3, 2, 30.0]
+    assert table.loc["force", "year", "2025-05"]["median_consequence_h"] == 65.0
+    rare = board(promises=promises, answers=answers.assign(hours=[1.0, None, None, 100.0]))
+    february = rare.loc["A@1", "month", "2026-02"]  # one of three was answered, in an hour
+    assert pd.isna(february["median_consequence_h"])
+    assert "median_consequence_h: half of the violations or more are unanswered" in february["not_recorded"]
     none_due = table.loc["B@1", "month", "2026-02"]
     assert none_due["promises_due"] == 0
     assert pd.isna(none_due["promises_kept_share"])
@@ -139,7 +143,7 @@ def test_arrests_per_harm_averted_only_where_harm_was_shown_to_be_averted(averte
         [("market_1_1", "all", at("2026-02-01"), 28, "measured", -middle, -high, -low)],
         columns=no_displacement().columns,
     )
-    rows = [{"kind": "arrest", "area_id": "A@1", "at": day} for day in ("2026-02-01", "2026-02-20", "2026-03-20")]
+    rows = [{"kind": "arrest", "area_id": "A@1", "at": day} for day in ("2026-02-01", "2026-02-28", "2026-03-01")]
     of = periods(operations(("market_1_1", "A@1", "2026-02-01", None)))
     table = board(periods=of, displacement=displacement, arrests=followed(actions(*rows)))
     own = table.loc["market_1_1"].iloc[0]
