@@ -90,8 +90,8 @@ def enforcement_ledger(
     table["staffed_hours"] = total(shifts, periods, "hours")
     reasons["staffed_hours"] = total(shifts, periods).map({0: "no shift was reported"})
     table["operation_hours"] = hours_at_work(actions, done, periods, as_of=as_of, time_zone=time_zone)
-    unstated = [frame.assign(hours=frame["hours"].isna().astype(float)) for frame in (actions, done)]
-    silent = hours_at_work(*unstated, periods, as_of=as_of, time_zone=time_zone).gt(0)
+    acts, within = (frame.assign(hours=frame["hours"].isna().astype(float)) for frame in (actions, done))
+    silent = hours_at_work(acts, within, periods, as_of=as_of, time_zone=time_zone).gt(0)
     reasons["operation_hours"] = first_reason(
         unless_recorded(actions[actions["kind"].isin(AT_WORK)], periods, "visit or operation"),
         (silent & table["operation_hours"].eq(0)).map({True: NO_HOURS}),
