@@ -48,7 +48,9 @@ LOOKS = (4, 8, 12)  # weeks since, after which an alarm is judged
 FALSE_ALARMS = 0.1  # of one place over all its looks and indicators
 BEFORE_WEEKS, LEAST_WEEKS = 52, 8
 LEAST = 10  # events on a side that a level needs
-FEWEST_PEOPLE = 10  # smaller counts of people are suppressed
+FEWEST_PEOPLE = 10  # no figure tells of fewer
+FIGURES = ("before_count", "after_count", "before_level", "after_level", "change", "change_lo", "change_hi", "p_value")
+WITHHELD = f"withheld: fewer than {FEWEST_PEOPLE} people stand behind a part of it"
 FORCE = "force"
 TOO_EARLY = f"fewer than {7 * LOOKS[0]} days have passed since it began"
 _BLOCK_DAYS = 7 * LOOKS[-1]
@@ -182,8 +184,7 @@ def _measured(row: Row, indicator: Indicator, series: Series, since: int, seed: 
     can_improve = indicator.can_improve and indicator.side != "either"
     is_better = can_improve and worse < 0 and is_beyond(other, -worse, change_to(other).p_value)
     (before, after), levels = series.counts(since), series.levels(since)
-    if not indicator.is_of_people or min(before, after) >= FEWEST_PEOPLE:
-        row |= {"before_count": before, "after_count": after, "before_level": levels[0], "after_level": levels[1]}
+    row |= {"before_count": before, "after_count": after, "before_level": levels[0], "after_level": levels[1]}
     if levels[0] == 0:  # no change is a share of nothing
         row |= dict.fromkeys(("change", "change_lo", "change_hi"), np.nan)
     # A few events that happen to be even, or none, have a narrow interval and say little.
@@ -193,7 +194,15 @@ def _measured(row: Row, indicator: Indicator, series: Series, since: int, seed: 
         found = _mix_in_words(series, since, row)
     else:
         found = f"{_in_words(row, series)}; {_change_in_words(row)}"
-    return _answered(row, indicator, found, is_better=is_better, is_few=is_few)
+    is_withheld = indicator.is_of_people and _is_of_few(series, since)
+    row = _answered(row, indicator, WITHHELD if is_withheld else found, is_better=is_better, is_few=is_few)
+    return row | dict.fromkeys(FIGURES, np.nan) if is_withheld else row
+
+
+def _is_of_few(series: Series, since: int) -> bool:
+    """Return whether counts, levels or change would tell of fewer than ten people, on a side or in a part of it."""
+    parts = series.parts(since) if isinstance(series, Ratio) else []
+    return min(series.counts(since)) < FEWEST_PEOPLE or any(0 < part < FEWEST_PEOPLE for part in parts)
 
 
 def _answered(row: Row, indicator: Indicator, found: str, *, is_better: bool = False, is_few: bool = False) -> Row:
@@ -212,8 +221,6 @@ def _answered(row: Row, indicator: Indicator, found: str, *, is_better: bool = F
 
 def _in_words(row: Row, series: Series) -> str:
     """Return the levels with what they rest on."""
-    if "before_count" not in row:
-        return "counts of fewer than ten people are withheld"
     before, after = ((row[f"{when}_level"], f"{row[f'{when}_count']:.0f}") for when in ("before", "after"))
     if isinstance(series, Values):
         return f"median {after[0]:.2f} of {after[1]} since, {before[0]:.2f} of {before[1]} before"

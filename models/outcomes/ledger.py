@@ -37,6 +37,7 @@ OF_PEOPLE = {  # figure of an arrest → why it is missing where the force recor
     "court_cases": "charge",
 }
 UNNAMED = "no arrest names whom it was of"
+NO_HOURS = "no visit or operation states its hours"
 UNSTATED = "no arrest states what it was for"
 SUPERSEDED = "only the latest operation at a place is measured"
 ALL_SHIFTS = "all"
@@ -89,7 +90,12 @@ def enforcement_ledger(
     table["staffed_hours"] = total(shifts, periods, "hours")
     reasons["staffed_hours"] = total(shifts, periods).map({0: "no shift was reported"})
     table["operation_hours"] = hours_at_work(actions, done, periods, as_of=as_of, time_zone=time_zone)
-    reasons["operation_hours"] = unless_recorded(actions[actions["kind"].isin(AT_WORK)], periods, "visit or operation")
+    acts, within = (frame.assign(hours=frame["hours"].isna().astype(float)) for frame in (actions, done))
+    silent = hours_at_work(acts, within, periods, as_of=as_of, time_zone=time_zone).gt(0)
+    reasons["operation_hours"] = first_reason(
+        unless_recorded(actions[actions["kind"].isin(AT_WORK)], periods, "visit or operation"),
+        (silent & table["operation_hours"].eq(0)).map({True: NO_HOURS}),
+    )
     _add_arrests(table, reasons, arrests, counted, first_records)
     for kind, name, noun in (("seizure", "seizures", "seizure"), ("complaint", "complaints", "complaint")):
         table[name] = total(done[done["kind"] == kind], periods, "count")
@@ -99,7 +105,10 @@ def enforcement_ledger(
         names = [every, f"{of}_officers", f"{of}_public"]
         for name, party in zip(names, (None, "officer", "public"), strict=True):
             table[name] = total(hurt if party is None else hurt[hurt["party"] == party], periods, "count")
-        reasons[", ".join(names)] = unless_recorded(actions[actions["kind"] == kind], periods, kind)
+        reasons[every] = unless_recorded(actions[actions["kind"] == kind], periods, kind)
+        stated = total(hurt[hurt["party"].notna()], periods, "count")
+        is_silent = (table[every] > 0) & (stated == 0)
+        reasons[", ".join(names[1:])] = first_reason(reasons[every], is_silent.map({True: f"no {kind} states whose"}))
     _add_operations(table, reasons, averted_by_operations(periods, displacement, time_zone), watch)
     return with_reasons(table, reasons)
 
@@ -219,11 +228,13 @@ def _add_arrests(
         reasons[name] = first_reason(unknown, no_record, few_people(counted[counted[name].gt(0)], periods))
     treated = counted[counted["was_in_treatment"].eq(True).fillna(False).astype(bool)]
     table["in_treatment"] = total(treated, periods)
-    table["treatment_lost"] = total(treated[treated["has_left_treatment"].astype(bool)], periods)
+    lost = treated["has_left_treatment"].astype(bool)
+    table["treatment_lost"] = total(treated[lost], periods)
     no_record = unrecorded(periods, first_records["treatment"], "treatment, with consent,")
     reasons["in_treatment"] = first_reason(unknown, no_record, few_people(treated, periods))
     never_left = unrecorded(periods, first_records["leaving"], "end of treatment, with consent,")
-    reasons["treatment_lost"] = first_reason(reasons["in_treatment"], never_left)
+    few = [few_people(part, periods) for part in (treated[lost], treated[~lost])]
+    reasons["treatment_lost"] = first_reason(reasons["in_treatment"], never_left, *few)
 
 
 def _add_operations(

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from models.arrays import Bools
+from models.arrays import Bools, Ints
+from models.outcomes.small_groups import withheld_sums
 
 FORCE, NO_AREA = "force", "no area"  # scope_id of what is counted for the whole force, and of what names no area of it
 MONTHS = 12  # the current one among them
@@ -167,11 +168,12 @@ def first_day(rows: pd.DataFrame) -> pd.Timestamp | None:
 
 
 def few_people(counted: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
-    """Return `FEW` for each period whose figure would be one of one to nine people, None elsewhere.
+    """Return `FEW` for each period whose figure is withheld for the sake of few people, None elsewhere.
 
-    It is also withheld where figures that are published would give one of so few by subtraction: of the force, where
-    the areas withheld hold so few together; of a year, where the months withheld do; of an operation, where the rest of
-    its months, or of the year, in its area does.
+    Withheld are figures of one to nine people, and those from which one of them would follow by sums and differences:
+    among months, years, areas and the force as `withheld_sums` says. The figure of an operation is withheld, too,
+    unless all months that it touches are shown, and the operations shown cut these into spans of nobody or of ten
+    people or more.
 
     Parameters
     ----------
@@ -181,31 +183,50 @@ def few_people(counted: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
     periods : DataFrame
         As `make_periods` returns.
     """
-    unnamed = counted[counted["person_id"].isna()]
-    named = counted.groupby("period")["person_id"].nunique().reindex(range(len(periods)), fill_value=0)
-    is_few = _is_few((named + total(unnamed, periods, "count")).to_numpy())
-    place, span, begin = (periods[name].to_numpy() for name in ("scope_id", "span", "from_on"))
+    is_few = np.zeros(len(periods), dtype=bool)
+    numbers = _table_of(periods)
+    of_period = dict(list(counted[counted["period"].isin(numbers.ravel())].groupby("period")))
+    people = np.array([[_people(of_period[n]) if n in of_period else 0 for n in row] for row in numbers.tolist()])
 
-    def hold_few(parts: Bools) -> Bools:
-        withheld = np.flatnonzero(is_few & parts)
-        return _is_few(_people(counted[counted["period"].isin(withheld)]))
+    def together(cells: Bools) -> int:
+        return _people(counted[counted["period"].isin(numbers[cells])])
 
-    is_area = np.isin(periods["scope"], ["area", "no_area"])
-    for number in np.flatnonzero((span == YEAR) & is_area):
-        is_few[number] |= hold_few((place == place[number]) & (span == MONTH))
-    for number in np.flatnonzero(place == FORCE):
-        is_few[number] |= hold_few(is_area & (span == span[number]) & (begin == begin[number]))
-    for number in np.flatnonzero((span == YEAR) & (place == FORCE)):
-        is_few[number] |= hold_few((place == FORCE) & (span == MONTH))
-    for number in np.flatnonzero(span == OPERATION):
-        own = periods.iloc[number]
-        for kind in (MONTH, YEAR):
-            touched = periods["area_id"].eq(own["area_id"]) & periods["span"].eq(kind)
-            touched &= periods["from_on"].le(own["to_on"]) & periods["to_on"].ge(own["from_on"])
-            around = counted[counted["period"].isin(np.flatnonzero(touched))]
-            rest = around[~around["on"].between(own["from_on"], own["to_on"])]
-            is_few[number] |= _is_few(_people(rest))
+    hidden = withheld_sums(people.astype(np.int64), together, least=FEWEST_PEOPLE)
+    np.logical_or.at(is_few, numbers, hidden)
+    shown: list[int] = []
+    for number in np.flatnonzero(periods["span"] == OPERATION).tolist():
+        is_few[number] = not _may_show(counted, periods, is_few, number, shown)
+        shown += [] if is_few[number] else [number]
     return _where(is_few, FEW)
+
+
+def _table_of(periods: pd.DataFrame) -> Ints:
+    """Return the number of each month and, in the last column, of the year: of each place, and last of the force."""
+    rows = periods.assign(number=np.arange(len(periods)))[periods["span"] != OPERATION]
+    table = rows.assign(is_force=rows["scope"] == FORCE, is_year=rows["span"] == YEAR).pivot_table(
+        index=["is_force", "scope_id"], columns=["is_year", "from_on"], values="number"
+    )
+    numbers = table.to_numpy(np.int64)
+    return numbers if numbers.shape[1] > 1 else np.repeat(numbers, 2, axis=1)  # a year alone is its only month
+
+
+def _may_show(counted: pd.DataFrame, periods: pd.DataFrame, is_few: Bools, number: int, shown: Sequence[int]) -> bool:
+    """Return whether an operation may be shown beside its area's months and operations that are shown."""
+    own, day = periods.iloc[number], pd.Timedelta(days=1)
+    is_there = periods["area_id"].eq(own["area_id"]).to_numpy()
+    months = np.flatnonzero(is_there & (periods["span"] == MONTH).to_numpy())
+    is_touched = periods["from_on"].le(own["to_on"]) & periods["to_on"].ge(own["from_on"])
+    touched = months[is_touched.to_numpy()[months]]
+    if is_few[touched].any():
+        return False
+    beside = [*(each for each in shown if is_there[each]), number]
+    others, begins = periods.iloc[beside], periods["from_on"].iloc[months]
+    oldest = beside[int(others["from_on"].argmin())]
+    is_before = counted["period"].eq(oldest) & counted["on"].lt(begins.min())
+    rows = counted[counted["period"].isin(touched) | is_before]
+    cuts = np.sort(np.concatenate([begins, others["from_on"], others["to_on"] + day]))
+    span = np.searchsorted(cuts, rows["on"], side="right")
+    return not any(_is_few(_people(part)) for _, part in rows.groupby(span))
 
 
 def _where(is_so: Bools, text: str) -> pd.Series:
@@ -217,9 +238,8 @@ def _people(records: pd.DataFrame) -> int:
     return int(records["person_id"].nunique() + records.loc[records["person_id"].isna(), "count"].sum())
 
 
-def _is_few(people: np.ndarray | int) -> Bools:
-    counts = np.asarray(people)
-    return np.asarray((counts > 0) & (counts < FEWEST_PEOPLE))
+def _is_few(people: int) -> bool:
+    return 0 < people < FEWEST_PEOPLE
 
 
 def with_reasons(table: pd.DataFrame, reasons: Mapping[str, pd.Series]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ What gets measured is what gets done: neither arrests nor seizures are a success
 and intervals.
 """
 
+import numpy as np
 import pandas as pd
 
 from models.outcomes.ledger import AVERTED, averted_by_operations
@@ -22,7 +23,16 @@ from models.statistics.intervals import shares
 START_H, RETAINED_DAYS = 72, 84
 STEPS = ("referral_offered", "referral_accepted", "referral_started", "referral_retained")
 RATIO = ("arrests_per_harm_averted", "arrests_per_harm_averted_lo", "arrests_per_harm_averted_hi")
+UNANSWERED = "half of the violations or more are unanswered"
 NOT_SHOWN = "it is not shown that harm was averted: the interval is not above zero"
+OF = {  # figure of offers → those that it is a part of
+    "diversions_named": "diversions_offered",
+    "diversions_accepted": "diversions_named",
+    "diversions_start_due": "diversions_accepted",
+    "started_in_72h": "diversions_start_due",
+    "retention_due": "diversions_start_due",
+    "retained_12_weeks": "retention_due",
+}
 TOLD = {
     "treatment_started": ("referral_started", "start of treatment"),
     "treatment_retained": ("referral_retained", "stay of 12 weeks in treatment"),
@@ -83,10 +93,13 @@ def scoreboard(
     violated = answers.assign(on=local_days(answers["violated_at"], time_zone))
     of_period = in_periods(violated, periods)
     table["violations"] = total(of_period, periods)
-    answered = of_period.assign(hours=of_period["hours"].astype(float)).dropna(subset=["hours"])
-    table["violations_answered"] = total(answered, periods)
-    table["median_consequence_h"] = answered.groupby("period")["hours"].median().reindex(range(len(periods)))
-    reasons["violations, violations_answered, median_consequence_h"] = unannounced
+    hours = of_period["hours"].astype(float)
+    table["violations_answered"] = total(of_period[hours.notna()], periods)
+    waits = hours.fillna(np.inf).groupby(of_period["period"])
+    table["median_consequence_h"] = waits.median().reindex(range(len(periods)))
+    reasons["violations, violations_answered"] = unannounced
+    is_longer = np.isinf(table["median_consequence_h"])
+    reasons["median_consequence_h"] = first_reason(unannounced, is_longer.map({True: UNANSWERED}))
     _add_diversions(table, reasons, diversions, periods, as_of)
     table["arrests"] = total(in_periods(arrests, periods), periods, "count")
     reasons["arrests"] = unless_recorded(arrests, periods, "arrest")
@@ -145,7 +158,7 @@ def _add_diversions(
     offers = follow_diversions(diversions)
     in_time = pd.Timedelta(hours=START_H)
     is_start_due = offers["accepted_at"].add(in_time).le(as_of)
-    is_stay_due = offers["started_at"].add(pd.Timedelta(days=RETAINED_DAYS)).le(as_of)
+    is_stay_due = is_start_due & offers["started_at"].add(pd.Timedelta(days=RETAINED_DAYS)).le(as_of)
     flags = {
         "diversions_offered": offers["count"],
         "diversions_named": offers["person_id"].notna(),
@@ -156,18 +169,16 @@ def _add_diversions(
         "retained_12_weeks": is_stay_due & offers["retained_at"].notna(),
     }
     counted = in_periods(offers.assign(**flags), periods)
+    never = unless_recorded(offers, periods, "offer of help")
     for name in flags:
         table[name] = total(counted, periods, name).astype(float)
-    never = unless_recorded(offers, periods, "offer of help")
-    parts = {
-        "diversions_offered, diversions_named, diversions_accepted": counted,
-        "diversions_start_due, started_in_72h": counted[counted["diversions_start_due"]],
-        "retention_due, retained_12_weeks": counted[counted["retention_due"]],
-    }
-    for names, of in parts.items():
-        reasons[names] = first_reason(never, few_people(of, periods))
+        is_in, outer = counted[name].gt(0), OF.get(name)
+        reasons[name] = first_reason(never, few_people(counted[is_in], periods))
+        if outer:  # neither a part nor the rest may be of few people
+            rest = counted[counted[outer].gt(0) & ~is_in]
+            reasons[name] = first_reason(reasons[outer], reasons[name], few_people(rest, periods))
     if not (diversions["kind"] == "referral_retained").any():
-        reasons[names] = first_reason(never, unrecorded(periods, None, "stay of 12 weeks in treatment"))
+        reasons["retained_12_weeks"] = first_reason(never, unrecorded(periods, None, "stay of 12 weeks in treatment"))
     for name, (step, noun) in TOLD.items():
         told = diversions[diversions["kind"] == step]
         of_period = in_periods(told, periods)
@@ -180,7 +191,7 @@ def _add_ratio(
     table: pd.DataFrame, reasons: dict[str, pd.Series], arrests: pd.DataFrame, averted: pd.DataFrame
 ) -> None:
     """Add harm averted by operations, and arrests in the measured days per harm point averted, where it is shown."""
-    days = pd.to_timedelta(averted["window_days"].fillna(0), unit="D")
+    days = pd.to_timedelta(averted["window_days"].sub(1).fillna(0), unit="D")  # the first day is one of them
     measured = table.assign(to_on=table["to_on"].where(averted["window_days"].isna(), table["from_on"] + days))
     count = total(in_periods(arrests, measured), measured, "count").where(averted["harm_averted_lo"] > 0)
     table[list(AVERTED)] = averted[list(AVERTED)]

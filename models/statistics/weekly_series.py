@@ -235,6 +235,17 @@ class Ratio:
         held = self.bottom if self.is_share and self.bottom is not None else self.top
         return float(held[:-since].sum()), float(held[-since:].sum())
 
+    def parts(self, since: int) -> list[float]:
+        """Return what levels and change are made of, before and since: the sums, or of a share both of its sides."""
+        sides = (slice(None, -since), slice(-since, None))
+        top = [float(self.top[side].sum()) for side in sides]
+        if self.bottom is None:
+            return top
+        below = [float(self.bottom[side].sum()) for side in sides]
+        rest = [held - own for held, own in zip(below, top, strict=True)]
+        known = [max(held - own, 0.0) for held, own in zip(self.people or (), top, strict=False)]
+        return [*top, *rest, *known] if self.is_share else [*top, *below]
+
     def levels(self, since: int) -> tuple[float, float]:
         """Return the levels before and since."""
         parts = (slice(None, -since), slice(-since, None))

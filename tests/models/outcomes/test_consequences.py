@@ -83,10 +83,13 @@ def test_each_planted_consequence_is_seen_with_its_interval_and_no_other_side(
         evidence = replace(evidence, actions=pd.concat([evidence.actions, more], ignore_index=True))
     row = measured(evidence).loc[key]
     assert row["is_alarm"], row["why"]
-    assert row["p_value"] <= row["alarm_limit"]
     assert row["answer"] == "worse"
     assert row["why"].endswith("worse by more than chance")
     assert row["weakened_by"]
+    if "withheld" in row["why"]:
+        assert row[FIGURES].isna().all()
+        return
+    assert row["p_value"] <= row["alarm_limit"]
     if row["before_level"] == 0:  # no change is a share of nothing
         assert row["after_level"] > 0
         assert np.isnan(row["change"])
@@ -116,9 +119,20 @@ def test_counts_of_fewer_than_ten_people_are_suppressed_and_fewer_sellers_give_n
     sellers = incidents_of(sold, np.full((90, 2), 75.0)).assign(seller=np.arange(90) % 9)
     table = measured(replace(EMPTY, actions=few, sellers=sellers.sort_values("occurred_at")))
     complaints = table.loc[(FORCE, "complaints")]
-    assert complaints[["before_count", "after_count", "before_level", "after_level"]].isna().all()
-    assert complaints["change"] < 0  # two where some five were usual
+    assert complaints[FIGURES].isna().all()  # of the change alone both counts would follow
+    assert complaints["why"].startswith("complaints about the police: withheld: fewer than 10 people")
+    assert not any(letter.isdigit() for letter in complaints["why"].replace("10 people", ""))
     assert table.loc[(MARKET, "new_sellers"), "not_measured_because"].startswith("fewer than 10 on record")
+
+
+def test_a_share_of_people_is_withheld_where_few_are_on_one_side_of_it() -> None:
+    rng = np.random.default_rng(3)
+    days = np.concatenate([rng.uniform(-364, 0, 60), rng.uniform(0, 84, 30)])
+    stays = actions_of("referral_retained", days)
+    for left, is_shown in ((2, False), (15, True)):
+        gone = actions_of("treatment_left", np.concatenate([rng.uniform(-364, 0, 40), rng.uniform(0, 84, left)]))
+        row = measured(replace(EMPTY, actions=pd.concat([stays, gone]))).loc[(FORCE, "treatment_retention")]
+        assert row[FIGURES].notna().tolist() == [is_shown] * len(FIGURES)
 
 
 def test_a_record_that_begins_with_the_operation_is_no_rise() -> None:

@@ -73,7 +73,7 @@ def test_planted_costs_come_out_exactly() -> None:
         custody=stays(*((f"p{n}", "2026-02-10 06:00", "2026-02-12 06:00", "custody") for n in range(12))),
         charges=charges(*((f"p{n}", f"I{n}", "2026-02-01") for n in range(11))),
         treatment=treatment(
-            *((f"p{n}", "2026-01-01", True) for n in range(10)), *((f"p{n}", "2026-03-01", False) for n in range(4))
+            *((f"p{n}", "2026-01-01", True) for n in range(10)), *((f"p{n}", "2026-03-01", False) for n in range(10))
         ),
     )
     table = ledger(done, arrests=arrests)
@@ -85,7 +85,7 @@ def test_planted_costs_come_out_exactly() -> None:
         0,
         11,
     ]
-    assert february[["in_treatment", "treatment_lost", "complaints"]].tolist() == [10, 4, 3]
+    assert february[["in_treatment", "treatment_lost", "complaints"]].tolist() == [10, 10, 3]
     assert february[["injuries", "injured_officers", "injured_public", "operation_hours"]].tolist() == [4, 1, 2, 2.5]
     # The local day decides: a quarter to midnight is March, midnight is April.
     assert table.loc[("B@1", "month", "2026-03"), ["arrests", "possession_arrests"]].tolist() == [1, 1]
@@ -125,6 +125,27 @@ def test_what_was_not_recorded_is_missing_with_the_reason_and_never_zero() -> No
     assert any("names whom" in why for why in unnamed.loc["A@1", "month", "2026-02"]["not_recorded"])
 
 
+def test_hours_and_parties_that_nobody_stated_are_missing_and_not_zero() -> None:
+    done = actions(
+        {"kind": "crackdown_start", "area_id": "A@1", "at": "2026-02-10"},
+        {"kind": "visit", "area_id": "B@1", "at": "2026-02-10"},
+        {"kind": "visit", "area_id": "B@1", "at": "2026-03-10", "hours": 2.0},
+        {"kind": "visit", "area_id": "B@1", "at": "2026-03-11"},
+        {"kind": "injury", "area_id": "A@1", "at": "2026-02-11", "count": 5},
+        {"kind": "death", "area_id": "A@1", "at": "2026-02-11", "party": "public"},
+    )
+    table = ledger(done)
+    for area, month in (("A@1", "2026-02"), ("A@1", "2026-03"), ("B@1", "2026-02")):
+        row = table.loc[area, "month", month]  # the operation goes on in March
+        assert pd.isna(row["operation_hours"])
+        assert "operation_hours: no visit or operation states its hours" in row["not_recorded"]
+    assert table.loc[("B@1", "month", "2026-03"), "operation_hours"] == 2
+    row = table.loc["A@1", "month", "2026-02"]
+    assert row[["injuries", "deaths", "dead_officers", "dead_public"]].tolist() == [5, 1, 0, 1]
+    assert row[["injured_officers", "injured_public"]].isna().all()
+    assert "injured_officers, injured_public: no injury states whose" in row["not_recorded"]
+
+
 @pytest.mark.parametrize(("people", "is_shown"), [(0, True), (1, False), (9, False), (10, True)])
 def test_figures_drawn_from_people_are_withheld_below_ten(people: int, is_shown: bool) -> None:
     done = actions(*arrests_of(12))
@@ -136,14 +157,23 @@ def test_figures_drawn_from_people_are_withheld_below_ten(people: int, is_shown:
     assert (table.loc["A@1", "month", "2026-02"]["arrests"]) == 12  # an act of the force is told
 
 
+@pytest.mark.parametrize(("lost", "is_shown"), [(0, True), (1, False), (11, False), (12, True)])
+def test_treatment_lost_is_withheld_where_few_lost_it_or_few_kept_it(lost: int, is_shown: bool) -> None:
+    done = actions(*arrests_of(12))
+    known = [(f"p{n}", "2026-01-01", True) for n in range(12)] + [(f"p{n}", "2026-03-01", False) for n in range(lost)]
+    month = ledger(done, arrests=followed(done, treatment=treatment(*known))).loc["A@1", "month", "2026-02"]
+    assert month["in_treatment"] == 12
+    assert month["treatment_lost"] == lost if is_shown else pd.isna(month["treatment_lost"])
+
+
 def test_no_withheld_figure_can_be_had_by_subtraction() -> None:
-    """Four people in one area leave the force's month, and any operation that would give the rest, unknown, too."""
+    """Four people in one area leave the other area, and any operation that would give the rest, unknown, too."""
     done = actions(*arrests_of(14, area="A@1"), *arrests_of(4, area="B@1"))
     done["person_id"] = [f"p{n}" for n in range(len(done))]
     custody = stays(*((f"p{n}", "2026-02-10", "2026-02-11", "custody") for n in range(18)))
     table = ledger(done, arrests=followed(done, custody=custody))["custody_days"]
-    assert table["A@1", "month", "2026-02"] == 14
-    assert table[[("B@1", "month", "2026-02"), ("force", "month", "2026-02"), ("B@1", "year", "2025-05")]].isna().all()
+    assert table["force", "month", "2026-02"] == table["force", "year", "2025-05"] == 18
+    assert table[[(area, *span) for area in AREAS for span in (("month", "2026-02"), ("year", "2025-05"))]].isna().all()
     running = operations(("market_1_1", "A@1", "2026-02-10", "2026-02-20"))
     later = actions(*arrests_of(11), *arrests_of(3, "2026-02-25"))
     later["person_id"] = [f"p{n}" for n in range(len(later))]

@@ -53,8 +53,12 @@ def test_promises_and_consequences_have_denominators_and_intervals() -> None:
     february = table.loc["A@1", "month", "2026-02"]
     assert february[["promises_due", "promises_kept", "promises_kept_share"]].tolist() == [4, 3, 0.75]
     assert february["promises_kept_share_lo"] < 0.75 < february["promises_kept_share_hi"]
-    assert february[["violations", "violations_answered", "median_consequence_h"]].tolist() == [3, 2, 20.0]
-    assert table.loc["force", "year", "2025-05"]["median_consequence_h"] == 30.0
+    assert february[["violations", "violations_answered", "median_consequence_h"]].tolist() == [3, 2, 30.0]
+    assert table.loc["force", "year", "2025-05"]["median_consequence_h"] == 65.0
+    rare = board(promises=promises, answers=answers.assign(hours=[1.0, None, None, 100.0]))
+    february = rare.loc["A@1", "month", "2026-02"]  # one of three was answered, in an hour
+    assert pd.isna(february["median_consequence_h"])
+    assert "median_consequence_h: half of the violations or more are unanswered" in february["not_recorded"]
     none_due = table.loc["B@1", "month", "2026-02"]
     assert none_due["promises_due"] == 0
     assert pd.isna(none_due["promises_kept_share"])
@@ -81,34 +85,43 @@ def test_an_offer_is_followed_to_the_next_one_of_the_same_person() -> None:
 
 def test_offers_of_help_are_counted_only_when_a_step_was_due_and_withheld_below_ten_people() -> None:
     rows = [
-        step for n in range(10) for step in (offer(f"p{n}", "2025-12-01"), offer(f"p{n}", "2025-12-02", "accepted"))
+        step for n in range(20) for step in (offer(f"p{n}", "2025-12-01"), offer(f"p{n}", "2025-12-02", "accepted"))
     ]
-    rows += [offer(f"p{n}", "2025-12-03", "started") for n in range(6)]
-    rows += [offer(f"p{n}", "2025-12-20", "started") for n in range(6, 10)]
-    rows += [offer(f"p{n}", "2026-03-05", "retained") for n in range(4)]
+    rows += [offer(f"p{n}", "2025-12-03", "started") for n in range(10)]
+    rows += [offer(f"p{n}", "2025-12-20", "started") for n in range(10, 20)]
+    rows += [offer(f"p{n}", "2026-03-05", "retained") for n in range(10)]
     late = [offer(f"q{n}", "2026-04-15") for n in range(10)] + [
         offer(f"q{n}", "2026-04-15 01:00", "accepted") for n in range(10)
     ]
     table = board(diversions=actions(*rows, *late))
     december = table.loc["A@1", "month", "2025-12"]
     names = ["diversions_offered", "diversions_accepted", "diversions_start_due", "started_in_72h"]
-    assert december[names].tolist() == [10, 10, 10, 6]
-    assert december[["retention_due", "retained_12_weeks", "started_share"]].tolist() == [10, 4, 0.6]
+    assert december[names].tolist() == [20, 20, 20, 10]
+    assert december[["retention_due", "retained_12_weeks", "started_share"]].tolist() == [20, 10, 0.5]
     april = table.loc["A@1", "month", "2026-04"]
     assert april[["diversions_accepted", "diversions_start_due", "retention_due"]].tolist() == [10, 0, 0]
     assert pd.isna(april["started_share"])
-    few = board(diversions=actions(*(row for row in rows if row["person_id"] != "p9")))
+    few = board(diversions=actions(*(row for row in rows if len(row["person_id"]) < 3 and row["person_id"] != "p9")))
     assert few.loc["A@1", "month", "2025-12"][names].isna().all()
     assert any("fewer than 10 people" in why for why in few.loc["A@1", "month", "2025-12"]["not_recorded"])
     begun = board(
-        diversions=actions(*(row for row in rows if (row["person_id"], row["kind"]) != ("p9", "referral_started")))
+        diversions=actions(*(row for row in rows if (row["person_id"], row["kind"]) != ("p19", "referral_started")))
     )
-    part = begun.loc["A@1", "month", "2025-12"]  # nine began, ten were offered help
-    assert part[names].tolist() == [10, 10, 10, 6]
+    part = begun.loc["A@1", "month", "2025-12"]  # nineteen began, twenty were offered help
+    assert part[names].tolist() == [20, 20, 20, 10]
     assert part[["retention_due", "retained_12_weeks", "retained_share"]].isna().all()
     never_kept = board(diversions=actions(*(row for row in rows if "retained" not in row["kind"])))
     assert pd.isna(never_kept.loc["A@1", "month", "2025-12"]["retained_12_weeks"])  # not zero of seven
-    assert never_kept.loc["A@1", "month", "2025-12"]["started_in_72h"] == 6
+    assert never_kept.loc["A@1", "month", "2025-12"]["started_in_72h"] == 10
+
+
+@pytest.mark.parametrize(("accepted", "is_shown"), [(1, False), (11, False), (12, True), (0, True)])
+def test_a_step_that_all_but_a_few_took_is_withheld_like_one_that_few_took(accepted: int, is_shown: bool) -> None:
+    rows = [offer(f"p{n}", "2025-12-01") for n in range(12)]
+    rows += [offer(f"p{n}", "2025-12-02", "accepted") for n in range(accepted)]
+    month = board(diversions=actions(*rows)).loc["A@1", "month", "2025-12"]
+    assert month["diversions_offered"] == 12
+    assert month[["diversions_accepted", "accepted_share"]].notna().tolist() == [is_shown] * 2
 
 
 def test_sums_of_health_partners_count_and_few_of_them_are_withheld() -> None:
@@ -118,8 +131,9 @@ def test_sums_of_health_partners_count_and_few_of_them_are_withheld() -> None:
         {"kind": "referral_started", "area_id": "B@1", "at": "2026-03-17", "count": 9},
     ]
     table = board(diversions=actions(*sums))["treatment_started"]
-    assert table["A@1", "month", "2026-02"] == table["force", "month", "2026-02"] == 13
+    assert table["force", "year", "2025-05"] == 22
     assert table[[("B@1", "month", "2026-03"), ("force", "month", "2026-03")]].isna().all()
+    assert table[[("A@1", "month", "2026-02"), ("force", "month", "2026-02")]].isna().all()  # 22 less 13 is nine
 
 
 @pytest.mark.parametrize(("averted", "is_shown"), [((40.0, 20.0, 80.0), True), ((40.0, -5.0, 80.0), False)])
@@ -129,7 +143,7 @@ def test_arrests_per_harm_averted_only_where_harm_was_shown_to_be_averted(averte
         [("market_1_1", "all", at("2026-02-01"), 28, "measured", -middle, -high, -low)],
         columns=no_displacement().columns,
     )
-    rows = [{"kind": "arrest", "area_id": "A@1", "at": day} for day in ("2026-02-01", "2026-02-20", "2026-03-20")]
+    rows = [{"kind": "arrest", "area_id": "A@1", "at": day} for day in ("2026-02-01", "2026-02-28", "2026-03-01")]
     of = periods(operations(("market_1_1", "A@1", "2026-02-01", None)))
     table = board(periods=of, displacement=displacement, arrests=followed(actions(*rows)))
     own = table.loc["market_1_1"].iloc[0]

@@ -212,6 +212,31 @@ def test_treatment_that_ended_after_as_of_still_went_on_and_consent_that_was_tak
         assert rows(view, sql) == [(False, False)]
 
 
+def treated(version: int, days: int, engaged: bool | None, consented: bool = True) -> dict[str, Any]:
+    fields = {"is_treatment_consented": consented, "is_treatment_engaged": engaged}
+    return event("person", f"t{version}", version, event_time=NOON - days * DAY, **fields)
+
+
+@pytest.mark.parametrize(
+    ("reports", "states"),
+    [
+        ([treated(1, 9, True), treated(2, 5, False)], [(9, True), (5, False)]),
+        ([treated(1, 9, True), treated(2, 5, False, consented=False)], []),  # nothing is kept of who takes it back
+        ([treated(1, 9, True), treated(2, 5, False, consented=False), treated(3, 2, True)], [(9, True), (2, True)]),
+        ([treated(1, 9, True), treated(2, 9, False)], [(9, False)]),  # a mistake that was corrected
+        ([treated(1, 5, False), treated(2, 9, True)], [(9, True)]),
+        ([treated(1, 9, True), treated(2, 5, None)], [(9, True)]),  # not stated is not left
+    ],
+)
+def test_treatment_is_told_of_those_who_consent_today_and_as_last_corrected(
+    path: Path, reports: list[dict[str, Any]], states: list[tuple[int, bool]]
+) -> None:
+    keep(path, reports)
+    with known(path) as view:
+        found = rows(view, 'SELECT "at", is_engaged FROM treatment_snapshot ORDER BY "at"')
+    assert found == [(NOON - days * DAY, engaged) for days, engaged in states]
+
+
 @pytest.mark.parametrize("ended", ["executed", "recalled"])
 def test_a_warrant_has_ended_as_soon_as_that_is_known_and_not_before(path: Path, ended: str) -> None:
     keep(path, [event("warrant", "e1")], [event("warrant", "e2", 2, status=ended, **LATER)], step=DAY)
