@@ -23,7 +23,7 @@ from models.outcomes.indicators import (
     WAIT,
     Indicator,
 )
-from models.statistics.weekly_series import WEEK, Mix, Ratio, Series, Values, Weeks
+from models.statistics.weekly_series import WEEK, YEAR_WEEKS, Mix, Ratio, Series, Values, Weeks
 
 NEW_WEEKS = 26  # a seller who was not seen for so long is new
 NEAR_M = 500.0
@@ -93,7 +93,7 @@ def _violence(evidence: Evidence, place: Place) -> Ratio:
 def _new_sellers(evidence: Evidence, place: Place) -> Ratio:
     """Return suspected sellers near by week, each once a week, and those whom nobody suspected for NEW_WEEKS before.
 
-    Weeks count from NEW_WEEKS before the operation on, and from NEW_WEEKS on record: before, everybody would be new.
+    Weeks count from NEW_WEEKS on record on: before, everybody would be new.
     """
     seen, weeks = evidence.sellers.sort_values(["seller", "occurred_at"]), place.weeks
     last = seen.groupby("seller")["occurred_at"].shift()
@@ -101,15 +101,16 @@ def _new_sellers(evidence: Evidence, place: Place) -> Ratio:
     known_from = seen["occurred_at"].min() + pd.Timedelta(weeks=NEW_WEEKS)
     unknown = sum(begin < known_from for begin, _ in weeks.bounds)
     week = weeks.of(seen["occurred_at"])
-    near = seen.assign(week=week, is_new=is_new)[place.near(seen) & (week >= max(unknown, weeks.before - NEW_WEEKS))]
+    near = seen.assign(week=week, is_new=is_new)[place.near(seen) & (week >= unknown)]
     # Whoever is new in one week remains so until the end of that week.
     by_week = near.groupby(["week", "seller"], as_index=False)["is_new"].any()
     total, new = (
         np.bincount(held["week"], minlength=weeks.count).astype(float) for held in (by_week, by_week[by_week["is_new"]])
     )
     is_since = near["week"] >= weeks.before
+    is_before = ~is_since & (near["week"] >= weeks.before - YEAR_WEEKS)
     return Ratio(
-        new, total, is_share=True, people=tuple(near["seller"][held].nunique() for held in (~is_since, is_since))
+        new, total, is_share=True, people=tuple(near["seller"][held].nunique() for held in (is_before, is_since))
     )
 
 
@@ -137,7 +138,8 @@ def _measures_of(name: str) -> Callable[[Evidence, Place], Values]:
         known = evidence.drugs.dropna(subset=name)
         week = place.weeks.of(known["occurred_at"])
         known = known.assign(week=week)[(week >= 0) & (known[name] > 0)]
-        usual = known[known["week"] < place.weeks.before].groupby(_DRUGS)[name].median()
+        before = place.weeks.before
+        usual = known[known["week"].between(before - YEAR_WEEKS, before - 1)].groupby(_DRUGS)[name].median()
         beside = known[name] / known[_DRUGS].map(usual).astype(float)
         kept = beside.notna()
         return Values(beside[kept].to_numpy(float), known["week"][kept].to_numpy(np.int64), place.weeks.count)

@@ -1,11 +1,11 @@
 """The five unintended consequences: what changed for the worse at operations and in the force, beside chance.
 
 At a market the weeks since its latest operation began are compared with the year before it was announced; in the force
-the weeks since the current twelve weeks began, with the year before. Chance is what shuffled weeks show
-(`models.statistics.weekly_series`). An alarm is judged after 4, 8 and 12 weeks alone, and its limit is divided by these
-looks and by the indicators of the place (Bonferroni), so that chance raises any alarm of a place in at most one case in
-ten, however often the table is read. It also needs a change beyond that of any stretch of as many weeks in the year
-before, so that a season that was there a year ago is none.
+the weeks since the current twelve weeks began, with the year before. An alarm is judged by how far that departs from
+the same weeks a year ago, beside what shuffled weeks show (`models.statistics.weekly_series.departures`): a season that
+repeats and a steady trend raise none, and until the record has the weeks twice no alarm is judged. It is judged after
+4, 8 and 12 weeks alone, and its limit is divided by these looks and by the indicators of the place (Bonferroni), so
+that chance raises any alarm of a place in at most one case in ten, however often the table is read.
 """
 
 from collections.abc import Iterator
@@ -13,30 +13,35 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from models.arrays import Row
+from models.arrays import Floats, Row
 from models.outcomes.consequence_series import SERIES, Evidence, Place
 from models.outcomes.indicators import DISPLACED, OF_FORCE, OF_MARKET, OVERDOSES, Indicator
 from models.places.displacement import LATEST_DAYS
 from models.places.markets import middle_of
 from models.statistics.placebo_test import TAIL
 from models.statistics.weekly_series import (
+    LEAST_PAIRS,
+    WEEK,
+    YEAR_WEEKS,
     Change,
     Mix,
     Ratio,
     Series,
     Weeks,
-    exceeds_stretches,
+    departures,
     judge,
+    p_value,
     resampled_weeks,
     since_weeks,
 )
 
 LOOKS = (4, 8, 12)  # weeks since, after which an alarm is judged
 FALSE_ALARMS = 0.1  # of one place over all its looks and indicators
-BEFORE_WEEKS, LEAST_WEEKS = 52, 8
+BEFORE_WEEKS, LEAST_WEEKS = 2 * YEAR_WEEKS, 8  # the change is from the last year of them
 LEAST = 10  # events on a side that a level needs
 FEWEST_PEOPLE = 10  # smaller counts of people are suppressed
 FORCE = "force"
+UNJUDGED = f"an alarm is not judged until the record has these weeks and {LEAST_PAIRS} before them a year ago, too"
 _BLOCK_DAYS = 7 * LOOKS[-1]
 _FIRST_BLOCK = pd.Timestamp("1970-01-05")  # a Monday
 COLUMNS = (
@@ -111,7 +116,8 @@ def _markets(operations: pd.DataFrame, as_of: pd.Timestamp, cell_size_m: float) 
         middle = middle_of(each["market_id"])
         if middle is None or not 0 <= days <= LATEST_DAYS:
             continue
-        told = each["started_at"] if pd.isna(each["announced_at"]) else min(each["announced_at"], each["started_at"])
+        ahead = each["started_at"] - each["announced_at"]  # whole weeks, so that weeks a year ago are the same ones
+        told = each["started_at"] - (0 if pd.isna(ahead) else max(int(np.ceil(ahead / WEEK)), 0)) * WEEK
         at_m = ((middle[0] + 0.5) * cell_size_m, (middle[1] + 0.5) * cell_size_m)
         yield Place(
             each["market_id"], each["area_id"], Weeks(told, each["started_at"], BEFORE_WEEKS, _look(days)), at_m
@@ -120,7 +126,7 @@ def _markets(operations: pd.DataFrame, as_of: pd.Timestamp, cell_size_m: float) 
 
 def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, others: tuple[Indicator, ...]) -> Row:
     weeks = place.weeks
-    row = _blank(indicator, place) | {"weeks_before": BEFORE_WEEKS, "weeks_after": weeks.since}
+    row = _blank(indicator, place) | {"weeks_before": YEAR_WEEKS, "weeks_after": weeks.since}
     row["alarm_limit"] = FALSE_ALARMS / (len(LOOKS) * len(others))
     if not weeks.since:
         return _unmeasured(row, indicator, f"fewer than {7 * LOOKS[0]} days have passed since it began")
@@ -129,11 +135,11 @@ def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, othe
     if not recorded.any():
         return _unmeasured(row, indicator, indicator.missing)
     first = int(recorded.argmax())
-    row["weeks_before"] = max(weeks.before - first, 0)
+    row["weeks_before"] = min(max(weeks.before - first, 0), YEAR_WEEKS)
     if row["weeks_before"] < LEAST_WEEKS:
         because = f"only {row['weeks_before']} weeks before are on record; {LEAST_WEEKS} are needed"
         return _unmeasured(row, indicator, because)
-    series = series.cut(first)
+    whole, series = series.cut(first), series.cut(weeks.before - row["weeks_before"])
     before, after = series.counts(weeks.since)
     needs_both = not isinstance(series, Ratio) or indicator.unit == "share"
     if before < LEAST or (needs_both and after < LEAST):
@@ -143,11 +149,14 @@ def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, othe
     drawn = series.draws(is_since, ~is_since)
     resampled = series.draws(*resampled_weeks(row["weeks_before"], weeks.since, seed))
     above = float(np.median(drawn[1:])) if isinstance(series, Mix) else 0.0
-    change = judge(drawn, resampled, weeks.since, indicator.side, above=above)
-    return _measured(row, indicator, series, change, weeks.since)
+    change = judge(drawn, resampled, weeks.since, above=above)
+    departs = departures(whole, weeks.since, weeks.gap, seed)
+    return _measured(row, indicator, series, change, departs, weeks.since)
 
 
-def _measured(row: Row, indicator: Indicator, series: Series, change: Change, since: int) -> Row:
+def _measured(
+    row: Row, indicator: Indicator, series: Series, change: Change, departs: Floats | None, since: int
+) -> Row:
     is_mix = isinstance(series, Mix)
     value, lo, hi = (change.value, change.lo, change.hi) if is_mix else np.expm1([change.value, change.lo, change.hi])
     if is_mix:
@@ -156,15 +165,18 @@ def _measured(row: Row, indicator: Indicator, series: Series, change: Change, si
     is_shown = not indicator.is_of_people or min(before, after) >= FEWEST_PEOPLE
     if is_shown:
         row |= {"before_count": before, "after_count": after, "before_level": levels[0], "after_level": levels[1]}
-    worse = {"rise": value, "fall": -value, "either": abs(value)}[indicator.side]
-    row |= {"change": float(value), "change_lo": float(lo), "change_hi": float(hi), "p_value": change.p_value}
-    is_rare = change.p_value <= row["alarm_limit"] and exceeds_stretches(series, since, indicator.side)
-    row["is_alarm"] = bool(is_rare and worse >= indicator.margin and worse > 0)
+    row |= {"change": float(value), "change_lo": float(lo), "change_hi": float(hi)}
+    if departs is not None:
+        departure = departs[0] if is_mix else np.expm1(departs[0])
+        worse = {"rise": departure, "fall": -departure, "either": abs(departure)}[indicator.side]
+        row["p_value"] = p_value(departs, indicator.side)
+        row["is_alarm"] = bool(row["p_value"] <= row["alarm_limit"] and worse >= indicator.margin and worse > 0)
     found = _mix_in_words(series, since, row) if isinstance(series, Mix) else _in_words(row)
     if levels[0] == 0:  # no change is a share of nothing
         row |= dict.fromkeys(("change", "change_lo", "change_hi"), np.nan)
         found = f"from {levels[0]:.0%} to {levels[1]:.0%}"
-    return row | {"why": f"{indicator.what}: {found}; {_verdict(row, indicator)}"}
+    verdict = UNJUDGED if departs is None else _verdict(row, indicator)
+    return row | {"why": f"{indicator.what}: {found}; {verdict}"}
 
 
 def _in_words(row: Row) -> str:

@@ -39,7 +39,7 @@ class Planted:
     clustered: float = 0.2  # variance of weekly rates, relative to their mean squared, of what is summed up by week
 
 
-def evidence_of(seed: int, planted: Planted | None = None, *, weeks: int = 72) -> Evidence:
+def evidence_of(seed: int, planted: Planted | None = None, *, weeks: int = 116) -> Evidence:
     """Return events of so many weeks: the last twelve since START, the others before."""
     world, rng = planted or Planted(), np.random.default_rng([seed, 7])
     factors = world.factors
