@@ -2,7 +2,7 @@
 
 The change compares the weeks since with those before. Whether it is beyond chance is judged on pairs: each week of the
 last year and the same week a year earlier, so that a season that repeats and a steady trend cancel (`departures`).
-Which pairs count as since is shuffled: whole weeks change places, not single events, so that events that come together
+What chance does is drawn from the pairs before: whole weeks, not single events, so that events that come together
 within a week count as one surprise: a permutation test whose units are the clusters (Fisher 1935, The Design of
 Experiments; Pitman 1937, Supplement to the Journal of the Royal Statistical Society 4:119).
 """
@@ -21,7 +21,8 @@ from models.arrays import Bools, Floats, Ints
 WEEK = pd.Timedelta(weeks=1)
 SHUFFLES, RESAMPLES = 1999, 999
 YEAR_WEEKS = 52
-LEAST_PAIRS = 8  # of weeks before, each with its own of the year earlier
+LEAST_PAIRS = 26  # of weeks before, each with its own of the year earlier
+_RARE = 0.997  # where alarms lie
 TAILS = (0.1, 0.9)  # of 80% intervals
 Side = Literal["rise", "fall", "either"]
 _HALF = 0.5  # an event: with none on one side a ratio would be infinite
@@ -157,12 +158,14 @@ def p_value(drawn: Floats, side: Side) -> float:
 
 
 def departures(series: "Series", since: int, gap: int, seed: int) -> Floats | None:
-    """Return by how much the weeks since depart from the same weeks a year ago, then the same of shuffled pairs.
+    """Return by how much the weeks since depart from the same weeks a year ago, then the same of weeks drawn before.
 
     A pair is a week of the last year and the same week a year earlier. The statistic is the change of the pairs since,
     beside those before, this year, less the same a year earlier: what repeats each year and what grows steadily is in
-    both. Shuffled pairs hold as many events as usual; where those since hold fewer, chance moves them further, and what
-    they show is drawn in by as much. Where they hold more it is left as it is: other things than counting vary, too.
+    both. What chance does is drawn from the pairs before alone: as many of them, beside the others. These hold as many
+    events as usual; where those since hold fewer, chance moves them further, and what they show is drawn in by as much.
+    Where they hold more it is left as it is: other things than counting vary, too. It is drawn in further as in a
+    t test, for the few pairs that chance is known by.
 
     Parameters
     ----------
@@ -171,7 +174,7 @@ def departures(series: "Series", since: int, gap: int, seed: int) -> Floats | No
     since, gap : int
         Number of weeks since, and of the weeks before them that count on neither side.
     seed : int
-        Seed of the shuffles.
+        Seed of the draws.
 
     Returns
     -------
@@ -184,17 +187,20 @@ def departures(series: "Series", since: int, gap: int, seed: int) -> Floats | No
     pairs = min(YEAR_WEEKS - since - gap, before - YEAR_WEEKS)
     if pairs < LEAST_PAIRS:
         return None
-    own = np.concatenate([np.arange(before - pairs, before), np.arange(before, weeks)])
+    own = np.arange(before - pairs, weeks)
     ago = own - YEAR_WEEKS + np.where(own < before, 0, gap)
-    of_pairs = since_weeks(pairs, since, seed)
-    masks = [np.zeros((len(of_pairs), weeks), dtype=bool) for _ in range(4)]
-    for mask, column, is_in in zip(masks, (own, own, ago, ago), (of_pairs, ~of_pairs) * 2, strict=True):
+    drawn_pairs = since_weeks(pairs - since, since, seed)[1:]
+    none = np.zeros((SHUFFLES, since), dtype=bool)
+    of_since = np.concatenate([np.arange(pairs + since)[None] >= pairs, np.concatenate([drawn_pairs, none], axis=1)])
+    of_before = np.concatenate([~of_since[:1], np.concatenate([~drawn_pairs, none], axis=1)])
+    masks = [np.zeros((1 + SHUFFLES, weeks), dtype=bool) for _ in range(4)]
+    for mask, column, is_in in zip(masks, (own, own, ago, ago), (of_since, of_before) * 2, strict=True):
         mask[:, column] = is_in
-    by_week = series.weights()
-    held = [mask.astype(np.float64) @ each for mask in masks for each in by_week]
+    held = [mask.astype(np.float64) @ each for mask in masks for each in series.weights()]
     spread = np.asarray(sum(1 / (each + _HALF) for each in held), np.float64)
+    wider = float(stdtrit(pairs - 1, _RARE) / ndtri(_RARE))
     drawn = series.departs(*masks)
-    drawn[0] *= min(1.0, float(spread[1:].mean() / spread[0])) ** series.power
+    drawn[0] *= (min(1.0, float(spread[1:].mean() / spread[0])) / wider**2) ** series.power
     return None if np.isnan(drawn[0]) else drawn
 
 

@@ -204,6 +204,6 @@ def test_a_fall_by_half_is_seen_in_spite_of_a_season() -> None:
 
 
 def test_what_is_not_on_record_twice_has_no_departure() -> None:
-    assert departures(Ratio(np.ones(52 + 7 + 4)), 4, 0, 1) is None
-    assert departures(Ratio(np.ones(52 + 8 + 4)), 4, 0, 1) is not None
+    assert departures(Ratio(np.ones(52 + 25 + 4)), 4, 0, 1) is None
+    assert departures(Ratio(np.ones(52 + 26 + 4)), 4, 0, 1) is not None
     assert departures(Values(np.ones(3), np.array([0, 9, 113]), 116), 12, 0, 1) is None  # no median a year ago
