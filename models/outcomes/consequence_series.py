@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from models.arrays import Bools, Floats
+from models.operations.promises import days_of, hours_by_day
 from models.outcomes.indicators import (
     COMPLAINTS,
     EFFORT,
@@ -23,7 +24,7 @@ from models.outcomes.indicators import (
     WAIT,
     Indicator,
 )
-from models.statistics.weekly_series import WEEK, YEAR_WEEKS, Mix, Ratio, Series, Values, Weeks
+from models.statistics.weekly_series import YEAR_WEEKS, Mix, Ratio, Series, Values, Weeks
 
 NEW_WEEKS = 26  # a seller who was not seen for so long is new
 NEAR_M = 500.0
@@ -152,20 +153,22 @@ def _effort(evidence: Evidence, place: Place) -> Ratio:
     officers = evidence.actions[~evidence.actions["kind"].isin(["outreach", "announcement", *_OPERATION])]
     spent = place.weeks.sums(officers["at"], officers["hours"].fillna(0.0))
     spent = spent + _operation_hours(evidence.acts(*_OPERATION), place.weeks)
+    # What nobody sends is no zero: weeks count from where both are on record.
     outreach = evidence.acts("outreach").dropna(subset="hours")
     health = place.weeks.sums(outreach["at"], outreach["hours"])
-    return Ratio(spent if health.any() else 0 * spent, health, is_share=True)
+    return Ratio(*_from_both(spent, health), is_share=True)
+
+
+def _from_both(one: Floats, other: Floats) -> tuple[Floats, Floats]:
+    """Return both without what is before the first week that each of them is on record; nothing if one never is."""
+    is_in = np.logical_and(*(np.cumsum(each) > 0 for each in (one, other)))
+    return one * is_in, other * is_in
 
 
 def _operation_hours(changes: pd.DataFrame, weeks: Weeks) -> Floats:
     """Return officer hours of operations by week: so many a day in an area until they change or end."""
-    changes = changes.sort_values(["area_id", "at", "kind", "hours"])  # one ends before the next begins
-    rate = changes["hours"].where(changes["kind"] == "crackdown_start", 0.0).fillna(0.0).to_numpy(float)
-    until = changes.groupby("area_id")["at"].shift(-1).fillna(weeks.bounds[-1][1])
-    first, last = ((moments - weeks.until) / WEEK for moments in (changes["at"], until))
-    begin = np.array([(begin - weeks.until) / WEEK for begin, _ in weeks.bounds])
-    overlap = np.minimum(last.to_numpy(float), begin[:, None] + 1) - np.maximum(first.to_numpy(float), begin[:, None])
-    return np.asarray(7 * np.clip(overlap, 0, None) @ rate, np.float64)
+    begin = days_of(pd.Series([begin for begin, _ in weeks.bounds]))
+    return hours_by_day(changes, begin, begin + 7, as_of=weeks.bounds[-1][1])[1].sum(axis=0)
 
 
 def _wait(evidence: Evidence, place: Place) -> Values:
@@ -180,7 +183,8 @@ def _mix(evidence: Evidence, place: Place) -> Mix:
     week = place.weeks.of(drugs["occurred_at"])
     drugs = drugs.assign(week=week)[week >= 0]
     table = pd.crosstab(drugs["week"], drugs[_DRUGS]).reindex(range(place.weeks.count), fill_value=0)
-    return Mix(table.to_numpy(np.float64), [str(name) for name in table.columns])
+    known = set(evidence.names.values())  # other words of sources may hold anything, and are not told
+    return Mix(table.to_numpy(np.float64), [str(name) if name in known else "other" for name in table.columns])
 
 
 def _synthetic(evidence: Evidence, place: Place) -> Ratio:
@@ -190,7 +194,8 @@ def _synthetic(evidence: Evidence, place: Place) -> Ratio:
 
 
 def _retention(evidence: Evidence, place: Place) -> Ratio:
-    stayed, left = (_counted(evidence.acts(kind), place.weeks) for kind in ("referral_retained", "treatment_left"))
+    kinds = ("referral_retained", "treatment_left")
+    stayed, left = _from_both(*(_counted(evidence.acts(kind), place.weeks) for kind in kinds))
     return Ratio(stayed, stayed + left, is_share=True)
 
 
