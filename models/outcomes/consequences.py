@@ -211,8 +211,8 @@ def _displaced(place: Place, rows: pd.DataFrame) -> list[Row]:
     row = _blank(DISPLACED, place) | {"alarm_limit": TAIL}
     measured = rows[rows["displaced"].notna() & rows["ring_expected"].gt(0)].sort_values("split", kind="stable")
     if measured.empty or measured["split"].iloc[0] != "all":
-        # Without placebos the row says why; with them it says what was seen of each part, which is no reason.
-        is_told = len(rows) > 0 and rows["control_count"].iloc[0] == 0
+        # A row without counts says why it has none; one with counts says what was seen, which is no reason.
+        is_told = len(rows) > 0 and bool(pd.isna(rows["ring_after"].iloc[0]))
         return [_unmeasured(row, DISPLACED, str(rows["why"].iloc[0]) if is_told else DISPLACED.missing)]
     of_harm = bool(measured["is_harm_alarm"].any()) and not measured["is_alarm"].any()
     prefix = "harm_" if of_harm else ""

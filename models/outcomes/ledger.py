@@ -167,7 +167,7 @@ def hours_at_work(
 ) -> pd.Series:
     """Return officer hours of operations by the day and of single visits, per period.
 
-    It is `models.operations.promises.delivered_hours` of all periods at once. `done` are the actions as of `in_periods`.
+    It is `models.operations.promises.delivered_hours` of all periods at once; `done` are the actions of `in_periods`.
     """
     spent = total(done[done["kind"] == "visit"], periods, "hours")
     begin, end = (days_of(_midnight(periods[name], time_zone, shift)) for name, shift in (("from_on", 0), ("to_on", 1)))

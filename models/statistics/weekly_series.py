@@ -1,4 +1,4 @@
-"""Weekly series, their change from the weeks before to those since, and how that departs from the same weeks a year ago.
+"""Weekly series, their change from the weeks before to those since, and how it departs from the same weeks a year ago.
 
 The change compares the weeks since with those before. Whether it is beyond chance is judged on pairs: each week of the
 last year and the same week a year earlier, so that a season that repeats and a steady trend cancel (`departures`).

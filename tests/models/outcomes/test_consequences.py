@@ -196,12 +196,12 @@ def test_with_less_than_two_years_on_record_no_alarm_is_judged_and_it_says_so() 
     assert row["why"].endswith(UNJUDGED)
 
 
-@pytest.mark.parametrize(("placebos", "told"), [(0, "the operation; began yesterday"), (9, DISPLACED.missing)])
+@pytest.mark.parametrize(("ring_after", "told"), [(np.nan, "the operation; began yesterday"), (9, DISPLACED.missing)])
 def test_a_market_whose_surroundings_are_not_measured_says_the_reason_whatever_its_words(
-    placebos: int, told: str
+    ring_after: float, told: str
 ) -> None:
     rows = pd.DataFrame(columns=[*DISPLACEMENT_COLUMNS], index=[0]).assign(
-        market_id=MARKET, split="all", part="all", control_count=placebos, why="the operation; began yesterday"
+        market_id=MARKET, split="all", part="all", ring_after=ring_after, why="the operation; began yesterday"
     )
     nothing = pd.DataFrame(columns=[*WATCH_COLUMNS])
     table = measure_consequences(
