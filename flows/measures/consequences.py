@@ -32,7 +32,7 @@ def consequences(
 
     Operations that column is_hidden marks are named nowhere, and what was done in their areas meanwhile counts nowhere.
     """
-    # An operation that began a year ago is compared with the two years before its announcement, a block earlier at most.
+    # An operation that began a year ago is compared with the two years before its announcement, at most a block before.
     since = as_of - timedelta(days=LATEST_DAYS + 7 * (BEFORE_WEEKS + LOOKS[-1]))
     shown = operations[~operations["is_hidden"]]
     substances = read_substances(settings.force.substances)
