@@ -8,6 +8,7 @@ import pandas as pd
 
 from flows.home.settings import Settings
 from flows.inputs.assembly import local_zone_clock, query
+from models.operations.history import without_hidden_actions
 from models.outcomes.consequences import BEFORE_WEEKS, LOOKS, Evidence, measure_consequences
 from models.places.displacement import LATEST_DAYS
 from pipeline.reference_table import Column, TableFile
@@ -29,15 +30,15 @@ def consequences(
 ) -> pd.DataFrame:
     """Return consequence less run columns; call `place_incidents` first.
 
-    Operations that column is_hidden marks are named nowhere.
+    Operations that column is_hidden marks are named nowhere, and what was done in their areas meanwhile counts nowhere.
     """
-    # An operation that began a year ago is compared with the year before it was announced, at most a block earlier.
+    # An operation that began a year ago is compared with the two years before its announcement, at most a block before.
     since = as_of - timedelta(days=LATEST_DAYS + 7 * (BEFORE_WEEKS + LOOKS[-1]))
     shown = operations[~operations["is_hidden"]]
     substances = read_substances(settings.force.substances)
     evidence = Evidence(
         incidents=query(connection, "consequence#incident", since=since, with_violence=not shown.empty),
-        actions=query(connection, "consequence#action", since=since),
+        actions=without_hidden_actions(query(connection, "consequence#action", since=since), operations),
         sellers=query(connection, "consequence#seller", since=since),
         names=dict(zip(substances["substance"], substances["name"], strict=True)),
         synthetic_opioids=frozenset(substances.loc[substances["is_synthetic_opioid"], "name"]),

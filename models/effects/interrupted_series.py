@@ -19,6 +19,7 @@ FEWEST_REPORTS = 10  # with fewer the mean is continued
 MOST = 3.0  # times the greatest mean of four weeks before: no trend is continued further
 LAGS = 4  # weeks within which residuals may hang together
 DOUBT = 0.1
+SCATTERED = 3.0  # times the variance of counting: reports that come in clusters, of which few speak for the weeks since
 YEAR_WEEKS = 365.25 / 7
 _FAR = 30.0  # of a logarithm, where a fit has not settled
 _ROUNDS, _SETTLED, _RIDGE, _LEAST_ALPHA = 30, 1e-9, 1e-9, 1e-6
@@ -85,7 +86,9 @@ def lacking(series: Series) -> str | None:
 def check(series: Series) -> tuple[str, bool]:
     """Return what was checked of row 0 in words, and whether it speaks against the method."""
     found, weeks = residuals(series.before[0]), series.before.shape[1]
-    return (found.words(weeks), weeks < SEASON_WEEKS) if found else ("too few reports before to check", True)
+    if not found:
+        return "too few reports before to check", True
+    return found.words(weeks), weeks < SEASON_WEEKS or found.p_independent <= DOUBT or found.dispersion >= SCATTERED
 
 
 @dataclass(frozen=True, slots=True)

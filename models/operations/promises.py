@@ -19,9 +19,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from models.arrays import Row
+from models.arrays import Floats, Row
 from models.checks import expect
 
+NO_AREA = "no area"  # where what names no area of the map was done
 CONSEQUENCES = ("sanction", "arrest", "seizure")
 STOPPED = "of promises were kept: nothing more is announced"  # end of the reason for which a plan refuses
 _HOUR = pd.Timedelta(hours=1)
@@ -278,15 +279,48 @@ def delivered_hours(actions: pd.DataFrame, begin: pd.Timestamp, until: pd.Timest
     if until <= begin:
         return 0.0
     visits = actions[(actions["kind"] == "visit") & (actions["at"] >= begin) & (actions["at"] < until)]
-    spent, rate, since = float(visits["hours"].fillna(0).sum()), 0.0, begin
-    changes = actions[actions["kind"].isin(["crackdown_start", "crackdown_end"])]
-    # At the same time an operation ends before the next begins.
-    changes = changes.sort_values(["at", "kind", "hours"])
-    for kind, at, hours in changes[["kind", "at", "hours"]].itertuples(index=False):
-        moment = min(max(at, begin), until)
-        spent += rate * ((moment - since) / pd.Timedelta(days=1))
-        rate, since = (float(hours or 0.0) if kind == "crackdown_start" else 0.0), moment
-    return spent + rate * ((until - since) / pd.Timedelta(days=1))
+    window = days_of(pd.Series([begin, until]))
+    _, hours = hours_by_day(actions.assign(area_id=""), window[:1], window[1:], as_of=until)
+    return float(visits["hours"].fillna(0).sum() + hours.sum())
+
+
+def hours_by_day(
+    actions: pd.DataFrame, begin: Floats, end: Floats, *, as_of: pd.Timestamp
+) -> tuple[np.ndarray, Floats]:
+    """Return the area of each run of an operation, and its officer-hours in each window.
+
+    `hours` of a crackdown_start are hours a day until the next start or end in the area, or `as_of`. At the same time
+    an operation ends before the next begins. What names no area is `NO_AREA`, and one place.
+
+    Parameters
+    ----------
+    actions : DataFrame
+        kind, area_id, at (UTC), hours.
+    begin, end : ndarray of float
+        When each window begins and ends, as of `days_of`.
+    as_of : Timestamp
+        Until when those run that did not end.
+
+    Returns
+    -------
+    tuple of ndarray
+        [runs] areas, and [runs, windows] hours.
+    """
+    place = actions["area_id"].astype(object).where(actions["area_id"].notna(), NO_AREA)
+    changes = actions.assign(place=place)[actions["kind"].isin(["crackdown_start", "crackdown_end"])]
+    changes = changes.sort_values(["place", "at", "kind", "hours"])
+    changes = changes.assign(until=changes.groupby("place")["at"].shift(-1).fillna(as_of))
+    runs = changes[(changes["kind"] == "crackdown_start") & changes["hours"].gt(0)]
+    if runs.empty:
+        return np.zeros(0, dtype=object), np.zeros((0, len(begin)))
+    overlap = np.minimum(days_of(runs["until"])[:, None], end) - np.maximum(days_of(runs["at"])[:, None], begin)
+    return runs["place"].to_numpy(), np.clip(overlap, 0, None) * runs["hours"].to_numpy(dtype=float)[:, None]
+
+
+def days_of(moments: pd.Series) -> Floats:
+    """Return moments as days since 1970."""
+    utc = pd.to_datetime(moments, utc=True).dt.tz_localize(None)
+    return np.asarray(utc.to_numpy("datetime64[us]").astype(np.int64) / 86_400e6, dtype=np.float64)
 
 
 def _in_time(answers: pd.DataFrame, as_of: pd.Timestamp, config: PromisesConfig) -> tuple[pd.DataFrame, pd.Series]:

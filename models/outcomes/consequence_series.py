@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from models.arrays import Bools, Floats
+from models.operations.promises import days_of, hours_by_day
 from models.outcomes.indicators import (
     COMPLAINTS,
     EFFORT,
@@ -23,7 +24,7 @@ from models.outcomes.indicators import (
     WAIT,
     Indicator,
 )
-from models.statistics.weekly_series import WEEK, Mix, Ratio, Series, Values, Weeks
+from models.statistics.weekly_series import YEAR_WEEKS, Mix, Ratio, Series, Values, Weeks
 
 NEW_WEEKS = 26  # a seller who was not seen for so long is new
 NEAR_M = 500.0
@@ -93,7 +94,7 @@ def _violence(evidence: Evidence, place: Place) -> Ratio:
 def _new_sellers(evidence: Evidence, place: Place) -> Ratio:
     """Return suspected sellers near by week, each once a week, and those whom nobody suspected for NEW_WEEKS before.
 
-    Weeks count from NEW_WEEKS before the operation on, and from NEW_WEEKS on record: before, everybody would be new.
+    Weeks count from NEW_WEEKS on record on: before, everybody would be new.
     """
     seen, weeks = evidence.sellers.sort_values(["seller", "occurred_at"]), place.weeks
     last = seen.groupby("seller")["occurred_at"].shift()
@@ -101,15 +102,16 @@ def _new_sellers(evidence: Evidence, place: Place) -> Ratio:
     known_from = seen["occurred_at"].min() + pd.Timedelta(weeks=NEW_WEEKS)
     unknown = sum(begin < known_from for begin, _ in weeks.bounds)
     week = weeks.of(seen["occurred_at"])
-    near = seen.assign(week=week, is_new=is_new)[place.near(seen) & (week >= max(unknown, weeks.before - NEW_WEEKS))]
+    near = seen.assign(week=week, is_new=is_new)[place.near(seen) & (week >= unknown)]
     # Whoever is new in one week remains so until the end of that week.
     by_week = near.groupby(["week", "seller"], as_index=False)["is_new"].any()
     total, new = (
         np.bincount(held["week"], minlength=weeks.count).astype(float) for held in (by_week, by_week[by_week["is_new"]])
     )
     is_since = near["week"] >= weeks.before
+    is_before = ~is_since & (near["week"] >= weeks.before - YEAR_WEEKS)
     return Ratio(
-        new, total, is_share=True, people=tuple(near["seller"][held].nunique() for held in (~is_since, is_since))
+        new, total, is_share=True, people=tuple(near["seller"][held].nunique() for held in (is_before, is_since))
     )
 
 
@@ -137,7 +139,8 @@ def _measures_of(name: str) -> Callable[[Evidence, Place], Values]:
         known = evidence.drugs.dropna(subset=name)
         week = place.weeks.of(known["occurred_at"])
         known = known.assign(week=week)[(week >= 0) & (known[name] > 0)]
-        usual = known[known["week"] < place.weeks.before].groupby(_DRUGS)[name].median()
+        before = place.weeks.before
+        usual = known[known["week"].between(before - YEAR_WEEKS, before - 1)].groupby(_DRUGS)[name].median()
         beside = known[name] / known[_DRUGS].map(usual).astype(float)
         kept = beside.notna()
         return Values(beside[kept].to_numpy(float), known["week"][kept].to_numpy(np.int64), place.weeks.count)
@@ -150,20 +153,22 @@ def _effort(evidence: Evidence, place: Place) -> Ratio:
     officers = evidence.actions[~evidence.actions["kind"].isin(["outreach", "announcement", *_OPERATION])]
     spent = place.weeks.sums(officers["at"], officers["hours"].fillna(0.0))
     spent = spent + _operation_hours(evidence.acts(*_OPERATION), place.weeks)
+    # What nobody sends is no zero: weeks count from where both are on record.
     outreach = evidence.acts("outreach").dropna(subset="hours")
     health = place.weeks.sums(outreach["at"], outreach["hours"])
-    return Ratio(spent if health.any() else 0 * spent, health, is_share=True)
+    return Ratio(*_from_both(spent, health), is_share=True)
+
+
+def _from_both(one: Floats, other: Floats) -> tuple[Floats, Floats]:
+    """Return both without what is before the first week that each of them is on record; nothing if one never is."""
+    is_in = np.logical_and(*(np.cumsum(each) > 0 for each in (one, other)))
+    return one * is_in, other * is_in
 
 
 def _operation_hours(changes: pd.DataFrame, weeks: Weeks) -> Floats:
     """Return officer hours of operations by week: so many a day in an area until they change or end."""
-    changes = changes.sort_values(["area_id", "at", "kind", "hours"])  # one ends before the next begins
-    rate = changes["hours"].where(changes["kind"] == "crackdown_start", 0.0).fillna(0.0).to_numpy(float)
-    until = changes.groupby("area_id")["at"].shift(-1).fillna(weeks.bounds[-1][1])
-    first, last = ((moments - weeks.until) / WEEK for moments in (changes["at"], until))
-    begin = np.array([(begin - weeks.until) / WEEK for begin, _ in weeks.bounds])
-    overlap = np.minimum(last.to_numpy(float), begin[:, None] + 1) - np.maximum(first.to_numpy(float), begin[:, None])
-    return np.asarray(7 * np.clip(overlap, 0, None) @ rate, np.float64)
+    begin = days_of(pd.Series([begin for begin, _ in weeks.bounds]))
+    return hours_by_day(changes, begin, begin + 7, as_of=weeks.bounds[-1][1])[1].sum(axis=0)
 
 
 def _wait(evidence: Evidence, place: Place) -> Values:
@@ -178,7 +183,8 @@ def _mix(evidence: Evidence, place: Place) -> Mix:
     week = place.weeks.of(drugs["occurred_at"])
     drugs = drugs.assign(week=week)[week >= 0]
     table = pd.crosstab(drugs["week"], drugs[_DRUGS]).reindex(range(place.weeks.count), fill_value=0)
-    return Mix(table.to_numpy(np.float64), [str(name) for name in table.columns])
+    known = set(evidence.names.values())  # other words of sources may hold anything, and are not told
+    return Mix(table.to_numpy(np.float64), [str(name) if name in known else "other" for name in table.columns])
 
 
 def _synthetic(evidence: Evidence, place: Place) -> Ratio:
@@ -188,7 +194,8 @@ def _synthetic(evidence: Evidence, place: Place) -> Ratio:
 
 
 def _retention(evidence: Evidence, place: Place) -> Ratio:
-    stayed, left = (_counted(evidence.acts(kind), place.weeks) for kind in ("referral_retained", "treatment_left"))
+    kinds = ("referral_retained", "treatment_left")
+    stayed, left = _from_both(*(_counted(evidence.acts(kind), place.weeks) for kind in kinds))
     return Ratio(stayed, stayed + left, is_share=True)
 
 

@@ -1,11 +1,11 @@
 """The five unintended consequences: what changed for the worse at operations and in the force, beside chance.
 
 At a market the weeks since its latest operation began are compared with the year before it was announced; in the force
-the weeks since the current twelve weeks began, with the year before. Chance is what shuffled weeks show
-(`models.statistics.weekly_series`). An alarm is judged after 4, 8 and 12 weeks alone, and its limit is divided by these
-looks and by the indicators of the place (Bonferroni), so that chance raises any alarm of a place in at most one case in
-ten, however often the table is read. It also needs a change beyond that of any stretch of as many weeks in the year
-before, so that a season that was there a year ago is none.
+the weeks since the current twelve weeks began, with the year before. An alarm is judged by how far that departs from
+the same weeks a year ago, beside what shuffled weeks show (`models.statistics.weekly_series.departures`): a season that
+repeats and a steady trend raise none, and until the record has the weeks twice no alarm is judged. It is judged after
+4, 8 and 12 weeks alone, and its limit is divided by these looks and by the indicators of the place (Bonferroni), so
+that chance raises any alarm of a place in at most one case in ten, however often the table is read.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from models.arrays import Row
+from models.arrays import Floats, Row
 from models.outcomes.consequence_series import SERIES, Evidence, Place
 from models.outcomes.indicators import (
     DISPLACED,
@@ -31,28 +31,32 @@ from models.places.displacement import LATEST_DAYS
 from models.places.markets import middle_of
 from models.statistics.placebo_test import TAIL
 from models.statistics.weekly_series import (
-    Change,
+    LEAST_PAIRS,
+    WEEK,
+    YEAR_WEEKS,
     Mix,
     Ratio,
     Series,
     Side,
     Values,
     Weeks,
-    exceeds_stretches,
+    departures,
     judge,
+    p_value,
     resampled_weeks,
     since_weeks,
 )
 
 LOOKS = (4, 8, 12)  # weeks since, after which an alarm is judged
 FALSE_ALARMS = 0.1  # of one place over all its looks and indicators
-BEFORE_WEEKS, LEAST_WEEKS = 52, 8
+BEFORE_WEEKS, LEAST_WEEKS = 2 * YEAR_WEEKS, 8  # the change is from the last year of them
 LEAST = 10  # events on a side that a level needs
 FEWEST_PEOPLE = 10  # no figure tells of fewer
 FIGURES = ("before_count", "after_count", "before_level", "after_level", "change", "change_lo", "change_hi", "p_value")
 WITHHELD = f"withheld: fewer than {FEWEST_PEOPLE} people stand behind a part of it"
 FORCE = "force"
 TOO_EARLY = f"fewer than {7 * LOOKS[0]} days have passed since it began"
+UNJUDGED = f"an alarm is not judged until the record has these weeks and {LEAST_PAIRS} before them a year ago, too"
 _BLOCK_DAYS = 7 * LOOKS[-1]
 _FIRST_BLOCK = pd.Timestamp("1970-01-05")  # a Monday
 COLUMNS = (
@@ -127,7 +131,8 @@ def _markets(operations: pd.DataFrame, as_of: pd.Timestamp, cell_size_m: float) 
         middle = middle_of(each["market_id"])
         if middle is None or not 0 <= days <= LATEST_DAYS:
             continue
-        told = each["started_at"] if pd.isna(each["announced_at"]) else min(each["announced_at"], each["started_at"])
+        ahead = each["started_at"] - each["announced_at"]  # whole weeks, so that weeks a year ago are the same ones
+        told = each["started_at"] - (0 if pd.isna(ahead) else max(int(np.ceil(ahead / WEEK)), 0)) * WEEK
         at_m = ((middle[0] + 0.5) * cell_size_m, (middle[1] + 0.5) * cell_size_m)
         yield Place(
             each["market_id"], each["area_id"], Weeks(told, each["started_at"], BEFORE_WEEKS, _look(days)), at_m
@@ -136,7 +141,7 @@ def _markets(operations: pd.DataFrame, as_of: pd.Timestamp, cell_size_m: float) 
 
 def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, others: tuple[Indicator, ...]) -> Row:
     weeks = place.weeks
-    row = _blank(indicator, place) | {"weeks_before": BEFORE_WEEKS, "weeks_after": weeks.since}
+    row = _blank(indicator, place) | {"weeks_before": YEAR_WEEKS, "weeks_after": weeks.since}
     row["alarm_limit"] = FALSE_ALARMS / (len(LOOKS) * len(others))
     if not weeks.since:
         return _unmeasured(row, indicator, TOO_EARLY)
@@ -145,46 +150,33 @@ def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, othe
     if not recorded.any():
         return _unmeasured(row, indicator, indicator.missing)
     first = int(recorded.argmax())
-    row["weeks_before"] = max(weeks.before - first, 0)
+    row["weeks_before"] = min(max(weeks.before - first, 0), YEAR_WEEKS)
     if row["weeks_before"] < LEAST_WEEKS:
         because = f"only {row['weeks_before']} weeks before are on record; {LEAST_WEEKS} are needed"
         return _unmeasured(row, indicator, because)
-    series = series.cut(first)
+    whole, series = series.cut(first), series.cut(weeks.before - row["weeks_before"])
     before, after = series.counts(weeks.since)
     needs_both = not isinstance(series, Ratio) or indicator.unit == "share"
     if before < LEAST or (needs_both and after < LEAST):
         because = f"fewer than {LEAST} on record {'before' if before < LEAST else 'since'}: too few to tell a change"
         return _unmeasured(row, indicator, because)
-    return _measured(row, indicator, series, weeks.since, seed)
+    departs = departures(whole, weeks.since, weeks.gap, seed)
+    return _measured(row, indicator, series, departs, weeks.since, seed)
 
 
-def _measured(row: Row, indicator: Indicator, series: Series, since: int, seed: int) -> Row:
+def _measured(row: Row, indicator: Indicator, series: Series, departs: Floats | None, since: int, seed: int) -> Row:
     is_since = since_weeks(row["weeks_before"], since, seed)
     drawn = series.draws(is_since, ~is_since)
     resampled = series.draws(*resampled_weeks(row["weeks_before"], since, seed))
     is_mix = isinstance(series, Mix)
-    above = float(np.median(drawn[1:])) if is_mix else 0.0
-
-    def change_to(side: Side) -> Change:
-        return judge(drawn, resampled, since, side, above=above)
-
-    change = change_to(indicator.side)
+    change = judge(drawn, resampled, since, above=float(np.median(drawn[1:])) if is_mix else 0.0)
     value, lo, hi = (change.value, change.lo, change.hi) if is_mix else np.expm1([change.value, change.lo, change.hi])
     if is_mix:
         value, lo, hi = max(value, 0.0), max(lo, 0.0), max(hi, 0.0)
-    row |= {"change": float(value), "change_lo": float(lo), "change_hi": float(hi), "p_value": change.p_value}
-
-    def is_beyond(side: Side, size: float, p_value: float) -> bool:
-        is_rare = p_value <= row["alarm_limit"] and exceeds_stretches(series, since, side)
-        return bool(is_rare and size >= indicator.margin and size > 0)
-
-    worse = {"rise": value, "fall": -value, "either": abs(value)}[indicator.side]
-    row["is_alarm"] = is_beyond(indicator.side, worse, change.p_value)
-    other: Side = "fall" if indicator.side == "rise" else "rise"
-    can_improve = indicator.can_improve and indicator.side != "either"
-    is_better = can_improve and worse < 0 and is_beyond(other, -worse, change_to(other).p_value)
     (before, after), levels = series.counts(since), series.levels(since)
     row |= {"before_count": before, "after_count": after, "before_level": levels[0], "after_level": levels[1]}
+    row |= {"change": float(value), "change_lo": float(lo), "change_hi": float(hi)}
+    is_better = departs is not None and _judge(row, indicator, departs, is_mix=is_mix)
     if levels[0] == 0:  # no change is a share of nothing
         row |= dict.fromkeys(("change", "change_lo", "change_hi"), np.nan)
     # A few events that happen to be even, or none, have a narrow interval and say little.
@@ -195,8 +187,22 @@ def _measured(row: Row, indicator: Indicator, series: Series, since: int, seed: 
     else:
         found = f"{_in_words(row, series)}; {_change_in_words(row)}"
     is_withheld = indicator.is_of_people and _is_of_few(series, since)
-    row = _answered(row, indicator, WITHHELD if is_withheld else found, is_better=is_better, is_few=is_few)
+    found = WITHHELD if is_withheld else found
+    row = _answered(row, indicator, found, is_better=is_better, is_few=is_few, is_judged=departs is not None)
     return row | dict.fromkeys(FIGURES, np.nan) if is_withheld else row
+
+
+def _judge(row: Row, indicator: Indicator, departs: Floats, *, is_mix: bool) -> bool:
+    """Add p_value and is_alarm to a row, and return whether it changed for the better beyond chance."""
+    departure = float(departs[0] if is_mix else np.expm1(departs[0]))
+    worse = {"rise": departure, "fall": -departure, "either": abs(departure)}[indicator.side]
+
+    def is_beyond(side: Side, size: float) -> bool:
+        return bool(p_value(departs, side) <= row["alarm_limit"] and size >= indicator.margin and size > 0)
+
+    row |= {"p_value": p_value(departs, indicator.side), "is_alarm": is_beyond(indicator.side, worse)}
+    other: Side = "fall" if indicator.side == "rise" else "rise"
+    return indicator.can_improve and indicator.side != "either" and is_beyond(other, -worse)
 
 
 def _is_of_few(series: Series, since: int) -> bool:
@@ -205,8 +211,18 @@ def _is_of_few(series: Series, since: int) -> bool:
     return min(series.counts(since)) < FEWEST_PEOPLE or any(0 < part < FEWEST_PEOPLE for part in parts)
 
 
-def _answered(row: Row, indicator: Indicator, found: str, *, is_better: bool = False, is_few: bool = False) -> Row:
+def _answered(
+    row: Row,
+    indicator: Indicator,
+    found: str,
+    *,
+    is_better: bool = False,
+    is_few: bool = False,
+    is_judged: bool = True,
+) -> Row:
     """Return the row with its answer, and its sentence."""
+    if not is_judged:
+        return row | {"answer": "cannot_tell", "why": f"{indicator.what}: {found}; cannot tell: {UNJUDGED}"}
     low, high = (np.nan if is_few else row.get(f"change_{end}", np.nan) for end in ("lo", "hi"))
     answer = answer_of(
         indicator.side,
@@ -284,8 +300,9 @@ def _displaced(place: Place, rows: pd.DataFrame) -> list[Row]:
         return [_unmeasured(row, DISPLACED, TOO_EARLY)]
     measured = rows[rows["displaced"].notna() & rows["ring_expected"].gt(0)].sort_values("split", kind="stable")
     if measured.empty or measured["split"].iloc[0] != "all":
-        told = str(rows["why"].iloc[0]) if len(rows) else DISPLACED.missing
-        return [_unmeasured(row, DISPLACED, DISPLACED.missing if "; " in told else told)]
+        # A row without counts says why it has none; one with counts says what was seen, which is no reason.
+        is_told = len(rows) > 0 and bool(pd.isna(rows["ring_after"].iloc[0]))
+        return [_unmeasured(row, DISPLACED, str(rows["why"].iloc[0]) if is_told else DISPLACED.missing)]
     of_harm = bool(measured["is_harm_alarm"].any()) and not measured["is_alarm"].any()
     prefix = "harm_" if of_harm else ""
     alarmed = measured[measured["is_harm_alarm" if of_harm else "is_alarm"].astype(bool)]

@@ -76,7 +76,7 @@ PURITY = Indicator(
 )  # fmt: skip
 EFFORT = Indicator(
     "policy", "enforcement_to_health", "officer hours in operations and visits for each hour of outreach",
-    "officer hours per health hour", "rise", "no event carries hours of outreach",
+    "officer hours per health hour", "rise", "no event carries hours of outreach, or none those of officers",
     weakened_by="only reported hours count; money is not in it; an operation raises it by being one",
 )  # fmt: skip
 WAIT = Indicator(
@@ -101,7 +101,7 @@ STARTS = Indicator(
 )  # fmt: skip
 RETENTION = Indicator(
     "marginalisation", "treatment_retention", "share retained among those retained or gone from treatment", "share",
-    "fall", "no event says who was retained in treatment or left it", is_of_people=True,
+    "fall", "no event says who was retained in treatment, or none who left it", is_of_people=True,
     weakened_by=_OWN_RECORDS + "; who was retained began twelve weeks before and says little of the last weeks",
 )  # fmt: skip
 NALOXONE = Indicator(

@@ -7,14 +7,12 @@ cost, whatever it was for.
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from models.arrays import Floats
+from models.operations.promises import days_of, hours_by_day
 from models.outcomes.periods import (
     FORCE,
     KEY,
-    NO_AREA,
     YEAR,
     few_people,
     first_reason,
@@ -178,32 +176,19 @@ def hours_at_work(
 ) -> pd.Series:
     """Return officer hours of operations by the day and of single visits, per period.
 
-    It is `models.operations.promises.delivered_hours` of all periods at once: `hours` of a crackdown_start are hours a
-    day until the next one of the area, or its end. `done` are the actions as of `in_periods`.
+    It is `models.operations.promises.delivered_hours` of all periods at once; `done` are the actions of `in_periods`.
     """
-    place = actions["area_id"].astype(object).where(actions["area_id"].notna(), NO_AREA)
     spent = total(done[done["kind"] == "visit"], periods, "hours")
-    changes = actions.assign(place=place)[actions["kind"].isin(["crackdown_start", "crackdown_end"])]
-    changes = changes.sort_values(["place", "at", "kind", "hours"])
-    changes = changes.assign(until=changes.groupby("place")["at"].shift(-1).fillna(as_of))
-    runs = changes[(changes["kind"] == "crackdown_start") & changes["hours"].gt(0)]
-    if runs.empty:
-        return spent.astype(float)
-    begin, end = (_days(_midnight(periods[name], time_zone, shift)) for name, shift in (("from_on", 0), ("to_on", 1)))
-    since, until = _days(runs["at"])[:, None], _days(runs["until"])[:, None]
-    overlap = np.clip(np.minimum(until, end) - np.maximum(since, begin), 0, None)
+    begin, end = (days_of(_midnight(periods[name], time_zone, shift)) for name, shift in (("from_on", 0), ("to_on", 1)))
+    places, hours = hours_by_day(actions, begin, end, as_of=as_of)
     own = periods["scope_id"].where(periods["scope"] != "operation", periods["area_id"]).to_numpy()
-    is_there = (runs["place"].to_numpy()[:, None] == own) | (periods["scope"] == FORCE).to_numpy()
-    return spent + (overlap * is_there * runs["hours"].to_numpy(dtype=float)[:, None]).sum(axis=0)
+    is_there = (places[:, None] == own) | (periods["scope"] == FORCE).to_numpy()
+    return spent + (hours * is_there).sum(axis=0)
 
 
 def _midnight(days: pd.Series, time_zone: str, ahead: int) -> pd.Series:
     local = (days + pd.Timedelta(days=ahead)).dt.tz_localize(time_zone, nonexistent="shift_forward", ambiguous=True)
     return local.dt.tz_convert("UTC")
-
-
-def _days(moments: pd.Series) -> Floats:
-    return np.asarray(moments.to_numpy("datetime64[us]").astype(np.int64) / 86_400e6, dtype=np.float64)
 
 
 def _add_arrests(

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from models.arrays import Bools, Ints
+from models.operations.promises import NO_AREA
 from models.outcomes.small_groups import withheld_sums
 
-FORCE, NO_AREA = "force", "no area"  # scope_id of what is counted for the whole force, and of what names no area of it
+FORCE = "force"  # scope_id of what is counted for the whole force, and of what names no area of it
 MONTHS = 12  # the current one among them
 FEWEST_PEOPLE = 10
 FEW = f"fewer than {FEWEST_PEOPLE} people"

@@ -1,9 +1,10 @@
-"""Weekly series and their change from the weeks before to those since, judged by shuffling which weeks count as since.
+"""Weekly series, their change from the weeks before to those since, and how it departs from the same weeks a year ago.
 
-Whole weeks change places, not single events, so that events that come together within a week count as one surprise: a
-permutation test whose units are the clusters (Fisher 1935, The Design of Experiments; Pitman 1937, Supplement to the
-Journal of the Royal Statistical Society 4:119). It holds as long as weeks would be alike if nothing had happened;
-against seasons, `exceeds_stretches` sets a change beside every stretch of as many weeks before.
+The change compares the weeks since with those before. Whether it is beyond chance is judged on pairs: each week of the
+last year and the same week a year earlier, so that a season that repeats and a steady trend cancel (`departures`).
+What chance does is drawn from the pairs before: whole weeks, not single events, so that events that come together
+within a week count as one surprise: a permutation test whose units are the clusters (Fisher 1935, The Design of
+Experiments; Pitman 1937, Supplement to the Journal of the Royal Statistical Society 4:119).
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from models.arrays import Bools, Floats, Ints
 
 WEEK = pd.Timedelta(weeks=1)
 SHUFFLES, RESAMPLES = 1999, 999
+YEAR_WEEKS = 52
+LEAST_PAIRS = 26  # of weeks before, each with its own of the year earlier
+_RARE = 0.997  # where alarms lie
 TAILS = (0.1, 0.9)  # of 80% intervals
 Side = Literal["rise", "fall", "either"]
 _HALF = 0.5  # an event: with none on one side a ratio would be infinite
@@ -28,12 +32,11 @@ _SAME = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change with its 80% interval, and how often shuffled weeks show as much or more on the side looked at."""
+    """A change with its 80% interval."""
 
     value: float
     lo: float
     hi: float
-    p_value: float
 
 
 @lru_cache(maxsize=32)
@@ -104,6 +107,10 @@ def divergence(is_since: Bools | Ints, is_before: Bools | Ints, counts: Floats) 
     37:145. By chance alone it is above zero: `judge` takes off what shuffled weeks show.
     """
     one, other = (_shares(is_in.astype(np.float64) @ counts) for is_in in (is_since, is_before))
+    return _divergence(one, other)
+
+
+def _divergence(one: Floats, other: Floats) -> Floats:
     return np.asarray(_entropy((one + other) / 2) - (_entropy(one) + _entropy(other)) / 2, np.float64)
 
 
@@ -115,13 +122,11 @@ def _entropy(shares: Floats) -> Floats:
     return -np.asarray((shares * np.log2(np.maximum(shares, _SAME))).sum(axis=1), np.float64)
 
 
-def judge(drawn: Floats, resampled: Floats, since: int, side: Side, *, above: float = 0.0) -> Change:
-    """Return the first of the drawn values, less `above`, beside the others, those of shuffled weeks.
+def judge(drawn: Floats, resampled: Floats, since: int, *, above: float = 0.0) -> Change:
+    """Return the first of the drawn values, less `above`, with its interval.
 
-    The p-value counts the weeks as they were as one of the shuffles (Phipson and Smyth 2010, Statistical Applications
-    in Genetics and Molecular Biology 9:39); for either side it is twice the smaller one. The interval is the basic
-    bootstrap of weeks (Davison and Hinkley 1997), widened as a t interval for the few weeks since: simulated rates
-    that halve, stay or double lie in it in 78 to 88 of 100 cases.
+    The interval is the basic bootstrap of weeks (Davison and Hinkley 1997), widened as a t interval for the few weeks
+    since: simulated rates that halve, stay or double lie in it in 78 to 88 of 100 cases.
 
     Parameters
     ----------
@@ -131,19 +136,72 @@ def judge(drawn: Floats, resampled: Floats, since: int, side: Side, *, above: fl
         [RESAMPLES], by row of `resampled_weeks`.
     since : int
         Number of weeks since.
-    side : {"rise", "fall", "either"}
-        What the p-value counts.
     above : float
         What the value is without any change, where it cannot be below zero.
+    """
+    low, middle, high = np.nanquantile(resampled, [TAILS[0], 0.5, TAILS[1]])
+    wider = float(stdtrit(since - 1, TAILS[1]) / ndtri(TAILS[1]) * np.sqrt(since / (since - 1)))
+    value = float(drawn[0] - above)
+    return Change(value, value - float(high - middle) * wider, value + float(middle - low) * wider)
+
+
+def p_value(drawn: Floats, side: Side) -> float:
+    """Return how often shuffles show as much as the first of the drawn values, or more, on the side looked at.
+
+    What happened counts as one of the shuffles (Phipson and Smyth 2010, Statistical Applications in Genetics and
+    Molecular Biology 9:39); for either side it is twice the smaller one.
     """
     seen, shuffled = drawn[0], drawn[1:][~np.isnan(drawn[1:])]
     rise = (1 + int((shuffled >= seen - _SAME).sum())) / (len(shuffled) + 1)
     fall = (1 + int((shuffled <= seen + _SAME).sum())) / (len(shuffled) + 1)
-    p_value = {"rise": rise, "fall": fall, "either": min(1.0, 2 * min(rise, fall))}[side]
-    low, middle, high = np.nanquantile(resampled, [TAILS[0], 0.5, TAILS[1]])
-    wider = float(stdtrit(since - 1, TAILS[1]) / ndtri(TAILS[1]) * np.sqrt(since / (since - 1)))
-    value = float(seen - above)
-    return Change(value, value - float(high - middle) * wider, value + float(middle - low) * wider, p_value)
+    return {"rise": rise, "fall": fall, "either": min(1.0, 2 * min(rise, fall))}[side]
+
+
+def departures(series: "Series", since: int, gap: int, seed: int) -> Floats | None:
+    """Return by how much the weeks since depart from the same weeks a year ago, then the same of weeks drawn before.
+
+    A pair is a week of the last year and the same week a year earlier. The statistic is the change of the pairs since,
+    beside those before, this year, less the same a year earlier: what repeats each year and what grows steadily is in
+    both. What chance does is drawn from the pairs before alone: as many of them, beside the others. These hold as many
+    events as usual; where those since hold fewer, chance moves them further, and what they show is drawn in by as much.
+    Where they hold more it is left as it is: other things than counting vary, too. It is drawn in further as in a
+    t test, for the few pairs that chance is known by.
+
+    Parameters
+    ----------
+    series : Series
+        Up to two years before, and the weeks since.
+    since, gap : int
+        Number of weeks since, and of the weeks before them that count on neither side.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    ndarray of float or None
+        [1 + SHUFFLES]; logs of ratios, or bits of a mix. None where fewer than LEAST_PAIRS of the weeks before are on
+        record twice, or there is no value to take a median of.
+    """
+    weeks = len(series.on_record())
+    before = weeks - since
+    pairs = min(YEAR_WEEKS - since - gap, before - YEAR_WEEKS)
+    if pairs < LEAST_PAIRS:
+        return None
+    own = np.arange(before - pairs, weeks)
+    ago = own - YEAR_WEEKS + np.where(own < before, 0, gap)
+    drawn_pairs = since_weeks(pairs - since, since, seed)[1:]
+    none = np.zeros((SHUFFLES, since), dtype=bool)
+    of_since = np.concatenate([np.arange(pairs + since)[None] >= pairs, np.concatenate([drawn_pairs, none], axis=1)])
+    of_before = np.concatenate([~of_since[:1], np.concatenate([~drawn_pairs, none], axis=1)])
+    masks = [np.zeros((1 + SHUFFLES, weeks), dtype=bool) for _ in range(4)]
+    for mask, column, is_in in zip(masks, (own, own, ago, ago), (of_since, of_before) * 2, strict=True):
+        mask[:, column] = is_in
+    held = [mask.astype(np.float64) @ each for mask in masks for each in series.weights()]
+    spread = np.asarray(sum(1 / (each + _HALF) for each in held), np.float64)
+    wider = float(stdtrit(pairs - 1, _RARE) / ndtri(_RARE))
+    drawn = series.departs(*masks)
+    drawn[0] *= (min(1.0, float(spread[1:].mean() / spread[0])) / wider**2) ** series.power
+    return None if np.isnan(drawn[0]) else drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +217,11 @@ class Weeks:
     def count(self) -> int:
         """How many weeks there are."""
         return self.before + self.since
+
+    @property
+    def gap(self) -> int:
+        """How many whole weeks lie between."""
+        return int((self.start - self.until) / WEEK)
 
     @property
     def bounds(self) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
@@ -204,6 +267,16 @@ class Series(Protocol):
 
     def levels(self, since: int) -> tuple[float, float]:
         """Return the levels before and since."""
+
+    def weights(self) -> list[Floats]:
+        """Return by week the counts that the statistic rests on."""
+
+    def departs(self, is_since: Bools, is_before: Bools, was_since: Bools, was_before: Bools) -> Floats:
+        """Return the statistic of this year beside that of the year earlier, by row."""
+
+    @property
+    def power(self) -> float:
+        """Which power of the sum of one over the counts the statistic grows with by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +331,19 @@ class Ratio:
             before, after = (self.top[part].mean() for part in parts)
         return float(before), float(after)
 
+    def weights(self) -> list[Floats]:
+        """Return by week the counts that the statistic rests on."""
+        return [self.top] if self.bottom is None or not self.bottom.any() else [self.top, self.bottom]
+
+    def departs(self, is_since: Bools, is_before: Bools, was_since: Bools, was_before: Bools) -> Floats:
+        """Return the statistic of this year less that of the year earlier, by row."""
+        return self.draws(is_since, is_before) - self.draws(was_since, was_before)
+
+    @property
+    def power(self) -> float:
+        """Which power of the sum of one over the counts the statistic grows with by chance."""
+        return 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Values:
@@ -289,6 +375,19 @@ class Values:
         """Return the levels before and since."""
         is_since = self.week >= self.weeks - since
         return float(np.median(self.values[~is_since])), float(np.median(self.values[is_since]))
+
+    def weights(self) -> list[Floats]:
+        """Return by week the counts that the statistic rests on."""
+        return [np.bincount(self.week, minlength=self.weeks).astype(np.float64)]
+
+    def departs(self, is_since: Bools, is_before: Bools, was_since: Bools, was_before: Bools) -> Floats:
+        """Return the statistic of this year less that of the year earlier, by row."""
+        return self.draws(is_since, is_before) - self.draws(was_since, was_before)
+
+    @property
+    def power(self) -> float:
+        """Which power of the sum of one over the counts the statistic grows with by chance."""
+        return 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,16 +423,18 @@ class Mix:
         most = int(np.abs(after - before).round(9).argmax())
         return self.kinds[most], float(before[most]), float(after[most])
 
+    def weights(self) -> list[Floats]:
+        """Return by week the counts that the statistic rests on."""
+        return [np.asarray(self.amounts.sum(axis=1), np.float64)]
 
-def exceeds_stretches(series: Series, since: int, side: Side) -> bool:
-    """Return whether the last `since` weeks depart further from those before than any as long stretch of these does.
+    def departs(self, is_since: Bools, is_before: Bools, was_since: Bools, was_before: Bools) -> Floats:
+        """Return the divergence of the mix since from that before, changed as it changed a year earlier, by row."""
+        one, other, then, earlier = (
+            is_in.astype(np.float64) @ self.amounts + _HALF for is_in in (is_since, is_before, was_since, was_before)
+        )
+        return _divergence(_shares(one), _shares(_shares(other) * _shares(then) / _shares(earlier)))
 
-    With no such stretch they do.
-    """
-    weeks = len(series.on_record())
-    week, before = np.arange(weeks)[None], weeks - since
-    firsts = np.append(before, np.arange(before - since + 1))[:, None]
-    drawn = series.draws((week >= firsts) & (week < firsts + since), week < before)
-    seen, earlier = drawn[0], drawn[1:]
-    farther = {"rise": earlier < seen, "fall": earlier > seen, "either": np.abs(earlier) < abs(seen)}[side]
-    return bool(np.all(farther | np.isnan(earlier)))
+    @property
+    def power(self) -> float:
+        """Which power of the sum of one over the counts the statistic grows with by chance."""
+        return 1.0

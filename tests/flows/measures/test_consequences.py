@@ -86,6 +86,7 @@ def found(
                 "area_id": area_id,
             },
             **{"announced_at": pd.NaT, "started_at": started, "is_hidden": [False, True]},
+            **{"registered_at": started, "ended_at": pd.NaT},
         }
     )
     with open_home_snapshot(home, as_of) as snapshot:
@@ -97,7 +98,12 @@ def found(
             for name, given in more.items()
         }
         table = consequences(snapshot.connection, operations, *NOTHING, as_of, home.settings)
-    return {**frames, "table": table, "area": pd.DataFrame({"area_id": [area_id]})}
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(
+                "flows.measures.consequences.measure_consequences", lambda evidence, *_, **__: evidence.actions
+            )
+            read = consequences(snapshot.connection, operations, *NOTHING, as_of, home.settings)
+    return {**frames, "table": table, "read": read, "area": pd.DataFrame({"area_id": [area_id]})}
 
 
 def test_violence_is_what_others_than_police_reported_and_drugs_are_those_of_no_stop(
@@ -120,6 +126,13 @@ def test_actions_have_the_full_id_of_their_area_and_running_operations_count_how
     assert pd.isna(actions["area_id"].iloc[2])
     assert actions["count"].dropna().tolist() == [12]
     assert actions["days"].dropna().tolist() == [9.5]
+
+
+def test_what_was_done_in_the_area_of_a_hidden_operation_meanwhile_counts_nowhere(
+    found: dict[str, pd.DataFrame],
+) -> None:
+    kinds = set(found["read"]["kind"])
+    assert kinds == {"complaint", "crackdown_start", "treatment_wait"}  # the exchange is left out
 
 
 def test_suspected_sellers_are_numbers_and_witnesses_none(found: dict[str, pd.DataFrame]) -> None:

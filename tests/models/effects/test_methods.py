@@ -92,6 +92,13 @@ def test_what_hangs_together_and_varies_is_said() -> None:
     assert alone.dispersion == pytest.approx(1.0, abs=0.35) and alone.p_independent > 0.1
     assert joined.dispersion > 3 and joined.p_independent < 0.01
     assert "show no sign of hanging together" in alone.words(104) and "hang together (Ljung" in joined.words(104)
+    for before, is_doubtful in (
+        (draw.poisson(12.0, 104), False),
+        (wild, True),
+        (draw.poisson(draw.gamma(2, 6, 104)), True),
+    ):
+        twice = np.stack([before, before]).astype(float)
+        assert interrupted_series.check(series(twice, np.zeros((2, 4))))[1] is is_doubtful
     assert residuals(np.zeros(104)) is None and residuals(np.ones(20)) is None
     assert interrupted_series.check(series(np.zeros((2, 104)), np.zeros((2, 4)))) == (
         "too few reports before to check",

@@ -15,7 +15,7 @@ MARKET, AREA = "market_0_0", "A@1"
 NAMES = {"smack": "heroin", "heroin": "heroin", "fentanyl": "fentanyl"}
 DRUGS = ("heroin", "crack", "cocaine", "cannabis", "fentanyl")
 A_WEEK = {
-    "drugs": 12.0, "violence": 20.0, "violence_near": 3.0, "sellers": 5.0, "referral_started": 8.0,
+    "drugs": 12.0, "violence": 20.0, "violence_near": 3.0, "sellers": 15.0, "referral_started": 8.0,
     "referral_retained": 6.0, "treatment_left": 3.0, "naloxone_given": 15.0, "needle_exchange": 60.0, "complaint": 2.0,
     "treatment_wait": 8.0, "outreach": 10.0, "visit": 60.0,
 }  # fmt: skip
@@ -39,7 +39,7 @@ class Planted:
     clustered: float = 0.2  # variance of weekly rates, relative to their mean squared, of what is summed up by week
 
 
-def evidence_of(seed: int, planted: Planted | None = None, *, weeks: int = 72) -> Evidence:
+def evidence_of(seed: int, planted: Planted | None = None, *, weeks: int = 116) -> Evidence:
     """Return events of so many weeks: the last twelve since START, the others before."""
     world, rng = planted or Planted(), np.random.default_rng([seed, 7])
     factors = world.factors

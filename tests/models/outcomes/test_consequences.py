@@ -12,8 +12,8 @@ from scipy.stats import binomtest
 from models.operations.overdose_watch import COLUMNS as WATCH_COLUMNS
 from models.operations.promises import delivered_hours
 from models.outcomes.consequence_series import _operation_hours
-from models.outcomes.consequences import COLUMNS, FALSE_ALARMS, FORCE, LOOKS, Evidence, measure_consequences
-from models.outcomes.indicators import OF_FORCE, OF_MARKET, answer_of
+from models.outcomes.consequences import COLUMNS, FALSE_ALARMS, FORCE, LOOKS, UNJUDGED, Evidence, measure_consequences
+from models.outcomes.indicators import DISPLACED, OF_FORCE, OF_MARKET, answer_of
 from models.places.displacement import DISPLACEMENT_COLUMNS
 from models.statistics.weekly_series import Side, Weeks
 from tests.models.operations.overdose_towns import city, overdoses, seizures, watched_on
@@ -173,6 +173,59 @@ def test_hours_of_operations_are_those_that_promises_count(changes: list[tuple[f
     assert _operation_hours(acts, weeks) == pytest.approx(np.array(expected, dtype=float), abs=1e-6)
 
 
+def test_an_operation_without_an_area_of_the_map_ends_as_any_other() -> None:
+    outreach = actions_of("outreach", np.arange(-364, 84, 7.0), hours=10.0)
+    hours = [
+        actions_of("visit", np.array([-360.0]), hours=1.0),
+        actions_of("crackdown_start", np.array([0.0]), hours=10.0),
+        actions_of("crackdown_end", np.array([7.0])),
+    ]
+    acts = pd.concat([outreach, *(each.assign(area_id=None) for each in hours)])
+    weeks = Weeks(START, START, 52, 6)
+    assert _operation_hours(acts, weeks)[-6:].tolist() == [70.0, 0, 0, 0, 0, 0]
+
+
+def test_officer_hours_or_leaving_that_nobody_sends_are_no_zero() -> None:
+    outreach = actions_of("outreach", np.arange(-364, 84, 7.0), hours=10.0)
+    stayed = actions_of("referral_retained", np.arange(-364, 84, 3.0))
+    table = measured(replace(EMPTY, actions=pd.concat([outreach, stayed])))
+    for name in ("enforcement_to_health", "treatment_retention"):
+        assert "or none" in table.loc[(FORCE, name), "not_measured_because"]
+        assert table.loc[(FORCE, name), FIGURES].isna().all()
+
+
+def test_a_word_outside_the_table_of_substances_is_counted_and_not_told() -> None:
+    day = np.arange(-364, 84, 0.5)
+    word = np.where(day < 0, "heroin", "ask P. Example, 5 High Street")
+    drugs = incidents_of(day, np.full((len(day), 2), 5_000.0), substance=word)
+    why = measured(replace(EMPTY, incidents=drugs, names=NAMES)).loc[(FORCE, "substance_mix"), "why"]
+    assert "High Street" not in why.title()
+    assert "from 100% to 0%" in why or "other from 0% to 100%" in why
+
+
+def test_with_less_than_two_years_on_record_no_alarm_is_judged_and_it_says_so() -> None:
+    starts = only(evidence_of(2, Planted({"referral_started": 0.1}), weeks=72), "treatment_starts")
+    row = measured(starts).loc[(FORCE, "treatment_starts")]
+    assert row["change"] < -0.5
+    assert np.isnan(row["p_value"])
+    assert not row["is_alarm"]
+    assert row["why"].endswith(UNJUDGED)
+
+
+@pytest.mark.parametrize(("ring_after", "told"), [(np.nan, "the operation; began yesterday"), (9, DISPLACED.missing)])
+def test_a_market_whose_surroundings_are_not_measured_says_the_reason_whatever_its_words(
+    ring_after: float, told: str
+) -> None:
+    rows = pd.DataFrame(columns=[*DISPLACEMENT_COLUMNS], index=[0]).assign(
+        market_id=MARKET, split="all", part="all", ring_after=ring_after, why="the operation; began yesterday"
+    )
+    nothing = pd.DataFrame(columns=[*WATCH_COLUMNS])
+    table = measure_consequences(
+        EMPTY, OPERATION, rows, nothing, as_of=START + pd.Timedelta(weeks=5), cell_size_m=150.0, seed=1
+    ).set_index(["place", "indicator"])
+    assert table.loc[(MARKET, "displaced"), "not_measured_because"] == told
+
+
 def test_words_for_one_drug_are_one_drug() -> None:
     evidence = only(evidence_of(5), "substance_mix")
     is_since = evidence.incidents["occurred_at"] >= START
@@ -309,12 +362,12 @@ def test_no_event_where_less_than_ten_were_expected_is_not_called_not_worse() ->
 
 @pytest.mark.sampled
 def test_without_anything_planted_chance_raises_an_alarm_in_at_most_one_place_in_ten() -> None:
-    """With a season and a trend, at all three looks."""
-    runs = sample(1, whole=1000)
-    raised = [alarms(evidence_of(seed, Planted(season=0.15, trend=0.1))) for seed in range(runs)]
+    """With a season and a trend, at all three looks; the sample fails if both of its places alarm."""
+    runs = sample(2, whole=1000)
+    raised = [alarms(evidence_of(seed, Planted(season=0.5, trend=0.1))) for seed in range(runs)]
     for places in ({FORCE}, {MARKET}):
         count = sum(any(place in places for place, _ in of_run) for of_run in raised)
-        assert binomtest(count, runs, FALSE_ALARMS, alternative="greater").pvalue > 0.01, (places, count)
+        assert binomtest(count, runs, FALSE_ALARMS, alternative="greater").pvalue > 0.011, (places, count)
 
 
 @pytest.mark.sampled
@@ -328,7 +381,7 @@ def test_without_anything_planted_chance_raises_an_alarm_in_at_most_one_place_in
 def test_a_planted_shift_and_a_drop_in_treatment_are_raised_in_their_window(indicator: str, planted: Planted) -> None:
     runs = sample(3, whole=1000)
     found = sum((FORCE, indicator) in alarms(only(evidence_of(seed, planted), indicator)) for seed in range(runs))
-    assert found >= 0.8 * runs
+    assert binomtest(found, runs, 0.8, alternative="less").pvalue > 0.011  # the sample fails if none is found
 
 
 def only(evidence: Evidence, indicator: str) -> Evidence:
