@@ -284,7 +284,6 @@ def _read_people(home: Home, _: str, visitor: Visitor, values: Mapping[str, Any]
 
 
 def _rows(home: Home, notices: list[Notice], known: list[Notice]) -> list[dict[str, Any]]:
-    today = home.today()
     return [
         {
             "notice_id": notice.notice_id,
@@ -296,9 +295,9 @@ def _rows(home: Home, notices: list[Notice], known: list[Notice]) -> list[dict[s
             "reviewed_by": notice.status.reviewed_by,
             "approved_by": notice.status.approved_by,
             "language": notice.fields["language"],
-            "superseded_by": superseded_by(notice, known, today),
+            "superseded_by": instead,
         }
-        for notice in notices
+        for notice, instead in zip(notices, superseded_by(home, notices, known), strict=True)
     ]
 
 

@@ -64,18 +64,19 @@ def list_(
     """
     import pandas as pd
 
-    from flows.decisions.notice_decisions import live_rival, standing_notices, superseded_by
+    from flows.decisions.notice_decisions import standing_notices, superseded_by
     from models.governance.notice_kinds import KINDS
+    from models.governance.notice_lifecycle import is_live
 
     kinds = [kind.name for kind in KINDS.values() if people or not kind.is_to_person]
     found = standing_notices(home, kinds, reader=reader, purpose=purpose)
-    today = home.today()
     chosen = [notice for notice in found if state in (None, notice.status.state)]
-    listed = pd.DataFrame([_row(notice, superseded_by(notice, found, today)) for notice in chosen], columns=COLUMNS)
+    instead_of = superseded_by(home, chosen, found)
+    listed = pd.DataFrame(list(map(_row, chosen, instead_of)), columns=COLUMNS)
     shown = SHOWN_WITH_PEOPLE if people else SHOWN
     shown = shown if listed["language"].nunique() < 2 else [*shown, "language"]
     print_frame(listed, title=f"notices: {len(listed)}", as_json=as_json, columns=shown)
-    live = {rival for notice in chosen if (rival := live_rival(notice, found, today))}
+    live = {notice.notice_id for notice in found if is_live(notice, home.today())}
     if not as_json:
         for row in listed[listed["superseded_by"].notna()].to_dict("records"):
             instead = row["superseded_by"]

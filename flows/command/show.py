@@ -172,7 +172,8 @@ def command(
         from flows.human_log.list_rows import resolve_people
 
         frame = resolve_people(home, frame, reader=reader, purpose=purpose)
-        columns = ["raw_person_id" if name == "person_id" else name for name in columns]  # --json has both
+        own = ["raw_person_id", *(["joined_raw_ids"] if frame["joined_raw_ids"].map(len).any() else [])]
+        columns = [each for name in columns for each in (own if name == "person_id" else [name])]  # --json has both
     if shown.is_about_people and (as_json or as_csv or xlsx):
         from pipeline.privacy.signed_export import NOT_GROUNDS
 

@@ -58,7 +58,8 @@ def export_list(
 ) -> int:
     """Write an approved, unexpired list to a signed file and return its number of entries; the disclosure is recorded.
 
-    No entry is valid for longer than the person's own tier; people whose tier has ended are not exported.
+    No entry is valid for longer than the person's own tier; people whose tier has ended are not exported. A resolved
+    copy has one own id for each entry, that of the entry's pseudonym: no recipient learns which ids are one person.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def export_list(
         columns, usable_until = EXPORTED[wanted.list_name], wanted.usable_until
         shown = rows[[*columns, "valid_to"]]
         if is_resolved:
-            shown = shown.assign(person_id=rows["person_id"].map(own_ids(desk.store, rows["person_id"].unique())))
+            shown = shown.assign(person_id=rows["person_id"].map(own_ids(desk.store, {*rows["person_id"]})))
         body = {
             "list_id": list_id,
             "not_grounds": NOT_GROUNDS,

@@ -99,6 +99,7 @@ def end_list(desk: Desk, list_id: str, *, by: str, reason: str) -> None:
 def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: str, expires_at: datetime) -> None:
     """Remove one person from a list until `expires_at`, from this run on; the list's copies must no longer be used.
 
+    It is recorded for every id of the person, listed or not, so that it protects each of them if they are parted.
     A person notice that was drafted and not yet served is withdrawn first.
 
     Raises
@@ -112,14 +113,13 @@ def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: st
         detail = {"reason": reason, "rule": wanted.list_name, "expires_at": expires_at, "person_id": person_id}
         event, ids = _allowed(desk, "overridden", by, list_id, detail), desk.ledger.same.ids(person_id)
         rows = _rows(desk, wanted, reader=by, purpose=f"exception: {reason}")
-        on_list = sorted({*ids} & {*rows["person_id"]})
-        if not on_list:
+        if not {*ids} & {*rows["person_id"]}:
             raise PublicationError(f"list {list_id}: that person is not on it; an exception cannot add anybody")
         if wanted.list_name == PERSON_NOTICES_OF:
             withdraw_person_notices(
                 desk, dict.fromkeys(ids, f"{by} took the person off the list of people: {reason}"), by=by
             )
-        for each in on_list:  # the exception stays with the entries, also if the ids are parted
+        for each in ids:
             _record(desk, replace(event, detail={**detail, "person_id": each}))
 
 

@@ -295,8 +295,19 @@ def live_rival(notice: Notice, others: Iterable[Notice], on: date) -> str | None
     return next((other.notice_id for other in others if is_superseded(notice, other) and is_live(other, on)), None)
 
 
-def superseded_by(notice: Notice, others: Sequence[Notice], on: date) -> str | None:
-    """Return the id of the live notice or newer draft to the same market or person that supersedes this one."""
+def superseded_by(home: Home, notices: Sequence[Notice], known: Sequence[Notice]) -> list[str | None]:
+    """Return, for each notice, the id of the known live one or newer draft to the same market or person; None without.
+
+    People are compared by their one id: joined ids get one letter.
+    """
+    if any(notice.kind.is_to_person for notice in notices):
+        with open_home_store(home) as store:
+            same = store.same_people()
+        notices, known = ([by_one_id(notice, same) for notice in each] for each in (notices, known))
+    return [_superseded_by(notice, known, home.today()) for notice in notices]
+
+
+def _superseded_by(notice: Notice, others: Sequence[Notice], on: date) -> str | None:
     if not notice.is_open:
         return None
     newer = [other for other in others if other.is_open and is_outdated(notice, other)]
@@ -312,7 +323,7 @@ def marked(
     by_id = {notice.notice_id: notice for notice in known}
     drafts = [by_id.get(notice.notice_id, notice) for notice in _notices(home, rows)]
     states = pd.array([draft.status.state for draft in drafts], dtype="str")
-    instead = pd.array([superseded_by(draft, known, home.today()) for draft in drafts], dtype="str")
+    instead = pd.array(superseded_by(home, drafts, known), dtype="str")
     return rows.assign(state=states, superseded_by=instead)
 
 

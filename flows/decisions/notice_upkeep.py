@@ -4,7 +4,7 @@ The actor of every event is "harmspot". The events are recorded before the run i
 include them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -103,9 +103,7 @@ def _withdraw(desk: Desk, identity: RunIdentity, gates: pd.Series) -> int:
     for notice in notices:
         wrong = corrected[corrected["notice_id"] == notice.notice_id]
         reasons = [f"record {row.incident_id} was {row.what}" for row in wrong.itertuples()]
-        ids = desk.ledger.same.ids(notice.subject)  # the run may have known less of them
-        found = (gates[each] for each in ids if each in gates)
-        gate = next(found, "unknown") if notice.kind.is_to_person else "passed"
+        gate = gate_of(desk.ledger.same.ids(notice.subject), gates) if notice.kind.is_to_person else "passed"
         if gate != "passed":
             reasons.append(f"the person can no longer be addressed ({gate})")
         if reasons:
@@ -114,6 +112,15 @@ def _withdraw(desk: Desk, identity: RunIdentity, gates: pd.Series) -> int:
             record(desk, notice, Decision("withdrawn", MACHINE, detail))
             count += 1
     return count
+
+
+def gate_of(ids: Collection[str], gates: pd.Series) -> str:
+    """Return the first gate that holds any id of a person, else passed; unknown if the run knows none of them.
+
+    A run has one gate for several ids, unless they were joined after it read the store.
+    """
+    found = [str(gates[each]) for each in ids if each in gates]
+    return next((gate for gate in found if gate != "passed"), "passed" if found else "unknown")
 
 
 def _expire(desk: Desk) -> int:

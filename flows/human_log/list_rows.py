@@ -23,6 +23,7 @@ from models.governance.list_lifecycle import LISTS, list_id_of, status_of, witho
 from models.people_lists.still_listed import in_words
 from pipeline.publication.publish import latest_usable, runs
 from pipeline.store.interface import Store
+from pipeline.store.same_people import SamePeople
 
 # Tables that say something of people because they are on a list: rows of those who are off it now are left out.
 OF_LIST = {
@@ -169,19 +170,33 @@ def _state(home: Home, ledger: Ledger, kept: pd.DataFrame, table: str, now: date
 
 
 def resolve_people(home: Home, rows: pd.DataFrame, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
-    """Return the rows with the force's own ids in column raw_person_id; this is logged first, as a separate action."""
+    """Return the rows with the force's own id of each in raw_person_id; this is logged first, as a separate action.
+
+    `joined_raw_ids` lists the other ids that the run took for the same person: one joined later was not in the run.
+    """
     home.log_access("resolve", {"people": int(rows["person_id"].nunique())}, reader=reader, purpose=purpose)
+    known_at: Any = runs(home.path).set_index("run_id")["known_at"]
+    run_ids = rows["run_id"] if "run_id" in rows else pd.Series(latest_usable(home.path), index=rows.index)
     with open_home_store(home) as store:
-        raw = own_ids(store, rows["person_id"].unique())
-    resolved = rows.assign(raw_person_id=rows["person_id"].map(raw))
+        same = {
+            run_id: store.same_people(known_at[run_id].to_pydatetime())
+            for run_id in run_ids.unique()
+            if run_id in known_at.index
+        }
+        ids = [
+            same.get(run_id, SamePeople()).ids(each) for each, run_id in zip(rows["person_id"], run_ids, strict=True)
+        ]
+        raw = own_ids(store, {each for of_one in ids for each in of_one} | {*rows["person_id"]})
+    others = [
+        sorted(raw[each] for each in of_one if each != own and each in raw)
+        for own, of_one in zip(rows["person_id"], ids, strict=True)
+    ]
+    joined = pd.Series(others, rows.index, dtype=object)
+    added: dict[str, Any] = {"raw_person_id": rows["person_id"].map(raw), "joined_raw_ids": joined}
     place = list(rows.columns).index("person_id") + 1
-    return resolved[[*rows.columns[:place], "raw_person_id", *rows.columns[place:]]]
+    return rows.assign(**added)[[*rows.columns[:place], *added, *rows.columns[place:]]]
 
 
 def own_ids(store: Store, people: Iterable[str]) -> dict[str, str]:
-    """Return the force's own ids of people, all of somebody with several. Log the access before you call this."""
-    same = store.same_people()
-    ids = {person_id: same.ids(person_id) for person_id in people}
-    raw = store.resolve_pseudonyms([each for of_one in ids.values() for each in of_one])
-    found = {person_id: [raw[each] for each in of_one if each in raw] for person_id, of_one in ids.items()}
-    return {person_id: " = ".join(sorted(own)) for person_id, own in found.items() if own}
+    """Return the force's own id behind each pseudonym, and no id joined to it. Log the access before you call this."""
+    return store.resolve_pseudonyms(sorted(people))

@@ -100,7 +100,7 @@ def shown_lists(home: Home, ledger: Ledger, run_id: str | None) -> pd.DataFrame:
             "list_id": each.list_id,
             "status": each.state_at(now, halt),
             "entries": entries[each.list_name],
-            "exceptions": len({event.detail["person_id"] for event in each.status.exceptions}),
+            "exceptions": len({ledger.same.one_id(event.detail["person_id"]) for event in each.status.exceptions}),
             "valid_to": each.usable_until,
             "approved_by": each.status.approved.actor if each.status.approved else None,
             "stops_at": each.status.stops_at,
@@ -119,7 +119,7 @@ def human_changes(home: Home, ledger: Ledger) -> pd.DataFrame:
         name, run_id = lifecycle.split_list_id(list_id)
         if run_id in kept:
             counts[list_id] = table_counts(home.path, home.key, run_id)[1].get(name, 0)
-    return lifecycle.human_changes(found, counts)
+    return lifecycle.human_changes(found, counts, ledger.same.one_ids)
 
 
 def _list_run(home: Home, kept: pd.DataFrame, list_id: str, status: ListStatus) -> ListRun:

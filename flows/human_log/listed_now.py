@@ -86,8 +86,7 @@ def _joined_otherwise(home: Home, store: Store, entries: pd.DataFrame, run_id: s
     An entry stands if it does by both readings: until the next run a join or a parting takes people off lists, and
     keeps nobody on.
     """
-    run: Any = runs(home.path).set_index("run_id").loc[run_id]
-    then: datetime = run["known_at"].to_pydatetime()
+    then = _known_at(home, run_id)
     before, after = store.same_people(then), store.same_people(now)
     return then if any(before.ids(each) != after.ids(each) for each in entries["person_id"].unique()) else None
 
@@ -164,7 +163,8 @@ def decided(
     joined_at = joined_at or at or LATEST
     same = store.same_people(joined_at)
     people = {same.one_id(person_id) for person_id in people}
-    before, chances = _published(home, list_name, run_id, same, people)
+    parted = same.parted_since(store.same_people(_known_at(home, run_id)))
+    before, chances = _published(home, list_name, run_id, same, people, parted)
     versions = store.versions_about(people, markets_since)
     with snapshot_of(versions, as_of=as_of, known_at=known_at, since=since, joined_at=joined_at) as known:
         if is_of_sellers:
@@ -197,19 +197,31 @@ def _validity(home: Home, run_id: str) -> tuple[datetime, datetime]:
     return begins, begins + timedelta(days=home.settings.publication.people_valid_days)
 
 
+def _known_at(home: Home, run_id: str) -> datetime:
+    run: Any = runs(home.path).set_index("run_id").loc[run_id]
+    known_at: datetime = run["known_at"].to_pydatetime()
+    return known_at
+
+
 def _within(now: datetime, begins: datetime, ends: datetime) -> datetime:
     return min(max(now, begins), ends)
 
 
 def _published(
-    home: Home, list_name: str, run_id: str, same: SamePeople, people: Collection[str]
+    home: Home, list_name: str, run_id: str, same: SamePeople, people: Collection[str], parted: Collection[str]
 ) -> tuple[PreviousPeople, "pd.Series[float]"]:
-    """Return the tables of the run about the people, and their chances, as far as the list is made by them."""
+    """Return the tables of the run about the people, and their chances, as far as the list is made by them.
+
+    The chance of ids that are parted now was that of all of them together; what each would have alone, the next run
+    says, and until then they have none.
+    """
     if list_name not in BY_CHANCE:
         return NO_PREVIOUS, pd.Series(dtype=float)
 
     tables = read_for_rules(home.path, home.key, ["person_tier", "tier_term", "seller_term", SELLERS], run_id)
     ids = same.everyone(people)
-    *own, sellers = (rows[rows["person_id"].isin(ids)] for rows in tables.values())
-    chances = pd.concat([same.in_one(rows[["person_id", "p_top_k"]]) for rows in (own[0], sellers)])
-    return PreviousPeople(*own).in_one(same.one_ids), chances.groupby("person_id")["p_top_k"].max()
+    tiers, term, seller_term, sellers = (rows[rows["person_id"].isin(ids)] for rows in tables.values())
+    chances = pd.concat([same.in_one(rows[["person_id", "p_top_k"]]) for rows in (tiers, sellers)])
+    by_person = chances.groupby("person_id")["p_top_k"].max()
+    before = PreviousPeople(tiers, term, seller_term).in_one(same.one_ids, parted)
+    return before, by_person.mask(by_person.index.isin(list(parted)), 0.0)

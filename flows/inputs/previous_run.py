@@ -1,15 +1,16 @@
 """Tables of the predecessor run, for hysteresis and change detection."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
 import geopandas as gpd
 import pandas as pd
 
 from flows.home.home import Home
-from flows.home.store_access import read_people
+from flows.home.store_access import open_home_store, read_people
 from pipeline.publication.publish import read_places
+from pipeline.store.same_people import SamePeople
 
 PURPOSE = "compare this run with its predecessor"
 READER = "harmspot run"
@@ -29,6 +30,7 @@ class Previous:
     person_tier: pd.DataFrame
     tier_term: pd.DataFrame
     seller_term: pd.DataFrame
+    same: SamePeople = field(default_factory=SamePeople, repr=False)  # as it knew them
 
     def days_until(self, as_of: datetime, zone: tzinfo) -> int:
         """Return the local days from this run to a later one, begun ones counted, at least one and at most seven."""
@@ -59,7 +61,10 @@ def read_previous(home: Home, run_id: str | None, crs: str) -> Previous | None:
     places = read_places(home.path, names, run_id)
     run = places.pop("run").iloc[0]
     outlined = {name: _in_crs(places[name], run["crs"], crs) for name in ("market", "hotspot")}
+    with open_home_store(home) as store:
+        same = store.same_people(run["known_at"].to_pydatetime())
     return Previous(
+        same=same,
         as_of=run["as_of"],
         known_at=run["known_at"],
         **{**places, **outlined},

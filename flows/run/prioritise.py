@@ -418,7 +418,10 @@ def assess_everybody(
     frames: PeopleFrames, codebook: pd.DataFrame, as_of: datetime, settings: Settings, previous: Previous | None
 ) -> PeopleLists:
     """Return the lists of people; of those with several ids the run before is read as of one person."""
-    before = PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term) if previous else None
+    before = None
+    if previous:
+        tables = PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term)
+        before = tables.in_one(frames.same.one_ids, frames.same.parted_since(previous.same))
     return assess_people(
         frames.events,
         frames.persons,
@@ -429,7 +432,7 @@ def assess_everybody(
         as_of=local_zone_clock(as_of, settings),
         config=settings.people,
         seed=settings.seed,
-        previous=before.in_one(frames.same.one_ids) if before else None,
+        previous=before,
     )
 
 

@@ -15,6 +15,7 @@ not used, whenever it was approved.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -69,6 +70,7 @@ class ListStatus:
 
 
 NOTHING_DONE = ListStatus(opened={})
+NO_JOINS: Mapping[str, str] = MappingProxyType({})
 
 
 def list_id_of(list_name: str, run_id: str) -> str:
@@ -260,7 +262,9 @@ def count_downgraded(list_name: str, before: pd.DataFrame, after: pd.DataFrame) 
     return int(both.loc[is_gone | is_milder, "person_id"].nunique())
 
 
-def human_changes(found: Mapping[str, ListStatus], entry_counts: Mapping[str, int]) -> pd.DataFrame:
+def human_changes(
+    found: Mapping[str, ListStatus], entry_counts: Mapping[str, int], one_ids: Mapping[str, str] = NO_JOINS
+) -> pd.DataFrame:
     """Return for each list how many of the decided entries people changed, and whether that is a rubber stamp.
 
     Parameters
@@ -269,6 +273,8 @@ def human_changes(found: Mapping[str, ListStatus], entry_counts: Mapping[str, in
         Status by list_id.
     entry_counts : Mapping of str to int
         Entries by list_id; lists without a count are skipped.
+    one_ids : Mapping of str to str
+        The one id of each id of people with several: an exception is recorded for all of them, and counts once.
 
     Returns
     -------
@@ -281,7 +287,8 @@ def human_changes(found: Mapping[str, ListStatus], entry_counts: Mapping[str, in
         is_refused = status.revoked is not None and not is_machine(status.revoked.actor)
         if list_id in entry_counts and (status.approved or is_refused):
             entries = entry_counts[list_id]
-            excepted = len({event.detail["person_id"] for event in status.exceptions})
+            ids = {event.detail["person_id"] for event in status.exceptions}
+            excepted = len({one_ids.get(each, each) for each in ids})
             rows.append((split_list_id(list_id)[0], 1, entries, entries if is_refused else min(excepted, entries)))
     columns = ["list", "decided_lists", "entries", "changed_entries"]
     total = pd.DataFrame(rows, columns=columns).groupby("list", as_index=False).sum()

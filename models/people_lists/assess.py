@@ -4,8 +4,8 @@
 frames it returns contain person ids.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -30,18 +30,24 @@ class PreviousPeople:
     person_tier: pd.DataFrame = field(repr=False)
     tier_term: pd.DataFrame = field(repr=False)
     seller_term: pd.DataFrame = field(repr=False)
+    parted: Collection[str] = field(default=(), repr=False)  # whose rows counted evidence of ids no longer theirs
 
-    def in_one(self, one_ids: Mapping[str, str]) -> "PreviousPeople":
+    @property
+    def own_tiers(self) -> pd.DataFrame:
+        """Rows of person_tier that people earned by ids that still are theirs: no other tier makes them stay."""
+        return self.person_tier[~self.person_tier["person_id"].isin(list(self.parted))]
+
+    def in_one(self, one_ids: Mapping[str, str], parted: Collection[str]) -> "PreviousPeople":
         """Return the tables with one row for each person with several ids: of the tiers the first in rank.
 
-        `one_ids` has the one id of each of their ids.
+        `one_ids` has the one id of each of their ids; `parted` are people who since lost an id that counted as theirs.
         """
         if not one_ids:
-            return self
+            return replace(self, parted=parted)
         tiers = self.person_tier.sort_values("rank")
         tiers = tiers.assign(person_id=tiers["person_id"].map(lambda each: one_ids.get(each, each)).astype("str"))
-        terms = (terms_in_one(rows, one_ids) for rows in (self.tier_term, self.seller_term))
-        return PreviousPeople(tiers.drop_duplicates("person_id"), *terms)
+        term, seller_term = (terms_in_one(rows, one_ids) for rows in (self.tier_term, self.seller_term))
+        return PreviousPeople(tiers.drop_duplicates("person_id"), term, seller_term, parted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +234,7 @@ def decide_people(
         held.live,
         held.evidence,
         tested,
-        before.person_tier,
+        before.own_tiers,
         away=away_at(custody, as_of),
         term_over=over(before.tier_term, held.latest, as_of),
         sale_term_over=over(before.seller_term, held.latest_sale, as_of),

@@ -58,6 +58,11 @@ class SamePeople:
         """Return the ids, and all others of the same people."""
         return {each for person_id in person_ids for each in self.ids(person_id)}
 
+    def parted_since(self, before: "SamePeople") -> set[str]:
+        """Return the one ids of people who counted as one, as `before` has it, with an id that is theirs no more."""
+        groups = ({self.one_id(each) for each in ids} for ids in before.all_ids.values())
+        return {each for group in groups if len(group) > 1 for each in group}
+
     def in_one(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return rows of a table of people with the one id of each in `person_id`."""
         return rows.assign(person_id=rows["person_id"].map(self.one_id).astype("str")) if self.one_ids else rows

@@ -79,6 +79,27 @@ GUARDS = (
         "flows/human_log/test_joined_people.py::test_a_join_takes_off_at_once_whom_either_id_protects_and_a_parting_undoes_it",
     ),
     Guard(
+        "people_lists/assess",
+        "a parting makes nobody stay",
+        'self.person_tier[~self.person_tier["person_id"].isin(list(self.parted))]',
+        "self.person_tier",
+        "people_lists/test_assess.py::test_a_tier_earned_with_an_id_that_is_another_persons_now_makes_nobody_stay",
+    ),
+    Guard(
+        "flows/human_log/listed_now",
+        "parted ids share no chance",
+        "by_person.mask(by_person.index.isin(list(parted)), 0.0)",
+        "by_person",
+        "flows/human_log/test_joined_people.py::test_the_next_run_has_one_person_says_so_and_a_parting_gives_two",
+    ),
+    Guard(
+        "flows/decisions/lists",
+        "an exception is recorded for every id",
+        "        for each in ids:\n",
+        "        for each in [person_id]:\n",
+        "flows/human_log/test_joined_people.py::test_the_next_run_has_one_person_says_so_and_a_parting_gives_two",
+    ),
+    Guard(
         "flows/human_log/list_events",
         "an exception is for every id",
         "for each in ledger.same.ids(person_id)",

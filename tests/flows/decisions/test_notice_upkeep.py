@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
+from flows.decisions.notice_upkeep import gate_of
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.ledger import read_ledger
@@ -34,6 +36,19 @@ PARTNERS = [
     },
     {"name": "landlords", "topics": {"notices": ["area_id"], "referrals": ["person_ref"]}},
 ]
+
+
+@pytest.mark.parametrize(
+    ("gates", "gate"),
+    [
+        ({"p_a": "passed", "p_b": "out"}, "out"),
+        ({"p_a": "safeguarding", "p_b": "passed"}, "safeguarding"),
+        ({"p_b": "passed", "p_c": "out"}, "passed"),
+        ({"p_c": "passed"}, "unknown"),
+    ],
+)
+def test_of_ids_joined_since_the_run_the_gate_that_holds_any_is_the_persons(gates: dict[str, str], gate: str) -> None:
+    assert gate_of(["p_a", "p_b"], pd.Series(gates)) == gate
 
 
 def action(action_id: str, kind: str, notice_id: str, **more: Any) -> str:

@@ -12,15 +12,24 @@ import pytest
 
 from flows.decisions import lists
 from flows.decisions.erasure import erase_person, preview_erasure
-from flows.decisions.list_exports import verify_export
-from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
+from flows.decisions.list_exports import export_list, verify_export
+from flows.decisions.notice_decisions import (
+    Decision,
+    NoticeRefusedError,
+    all_notices,
+    do,
+    open_notice,
+    superseded_by,
+)
 from flows.disclosure.subject import subject_access
 from flows.home.home import Home
 from flows.human_log.ledger import read_ledger
+from flows.human_log.list_events import withheld_people
 from flows.human_log.list_rows import ask_list, read_list, resolve_people
 from flows.outputs.explain import person_lines, read_person
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import LISTS
+from models.people_lists.assess import PreviousPeople, assess_people
 from models.people_lists.tier_changes import JOINED
 from pipeline.errors import ExportError, PublicationError
 from tests.flows.human_log.test_listed_now import (
@@ -161,6 +170,9 @@ def test_whatever_uses_a_list_is_refused_to_whom_a_join_protects(joined: Force) 
     do(home, letters[joined.person("left")], reviewed, purpose="review the letter")
     with pytest.raises(NoticeRefusedError, match="to the same subject is live"):
         do(home, letters[joined.person("right")], reviewed, purpose="review the letter")
+    known = all_notices(home, ["person"], **READING)
+    [right] = [notice for notice in known if notice.subject == joined.person("right")]
+    assert superseded_by(home, [right], known) == [letters[joined.person("left")]]
     with pytest.raises(NoticeRefusedError, match="known to be under 18; the next run withdraws it"):
         do(home, letters[joined.person("minor")], reviewed, purpose="review the letter")
 
@@ -207,7 +219,9 @@ def test_an_exception_an_erasure_and_an_answer_to_the_person_are_for_every_id(jo
     assert len(told["held"]["incidents"]) == 4 and len(told["listed"]["person_tier"]) == 2
     assert "P-minor" not in json.dumps(told)
     rows = pd.DataFrame({"person_id": sorted(both)})
-    assert {*resolve_people(home, rows, **READING)["raw_person_id"]} == {"P-left = P-right"}
+    resolved = resolve_people(home, rows, **READING)
+    assert {*resolved["raw_person_id"]} == {"P-left", "P-right"}
+    assert not resolved["joined_raw_ids"].map(len).any(), "joined since the run, so the run listed one alone"
     expires_at, why = LATER + timedelta(days=9), "the wrong person, as the file shows"
     lists.override_entry(
         home, joined.list_id("person_tier"), "P-right", by=READING["reader"], reason=why, expires_at=expires_at
@@ -223,7 +237,9 @@ def test_an_exception_an_erasure_and_an_answer_to_the_person_are_for_every_id(jo
     assert joined.person("dead") not in {*read_people(home, "person_tier", joined.run_id)["person_id"]}
 
 
-def test_the_next_run_has_one_person_says_so_and_a_parting_gives_two(joined: Force, tmp_path: Any) -> None:
+def test_the_next_run_has_one_person_says_so_and_a_parting_gives_two(
+    joined: Force, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home, one = replace(joined.home, clock=LATER + SINCE_RUN), min(joined.person("left"), joined.person("right"))
     both = {joined.person("left"), joined.person("right")}
     letters = {n.subject: n.notice_id for n in all_notices(joined.home, ["person"], **READING)}
@@ -250,9 +266,35 @@ def test_the_next_run_has_one_person_says_so_and_a_parting_gives_two(joined: For
     assert open_letters == {one}, "one person gets one letter"
     lines = person_lines(read_person(home, "P-right", None, **READING), home.settings.force.zone)
     assert "Several of the force's ids have been taken for this person since 2026-01-01." in lines
+    own = {"P-left", "P-right"}
+    rows = resolve_people(home, tiers.loc[[one]].reset_index(), **READING)
+    assert own == {rows["raw_person_id"][0], *rows["joined_raw_ids"][0]}, "one id is the key, the other beside it"
+    shared = {"recipient": "Offender unit", "agreement_id": "ISA-7", **READING}
+    export_list(home, list_id, tmp_path / "resolved.json", **shared, is_resolved=True)
+    entries = {entry["person_id"] for entry in json.loads((tmp_path / "resolved.json").read_text())["entries"]}
+    assert entries & {*own, "P-left = P-right"} == {rows["raw_person_id"][0]}, "no recipient learns of the join"
+    [other] = both - {one}
+    named = rows["joined_raw_ids"][0][0]
+    until = LATER + timedelta(days=9)
+    shutil.copytree(home.path.parent, tmp_path / "excepted")
+    excepting = replace(home, path=tmp_path / "excepted" / "home")
+    wrong = {"reason": "the wrong person, as the file shows", "expires_at": until}
+    lists.override_entry(excepting, list_id, named, by=READING["reader"], **wrong)
+    load(excepting, tmp_path / "excepting.jsonl", joins(2, "parted"))
+    assert {("person_tier", each) for each in (one, other)} <= withheld_people(read_ledger(excepting), excepting.now())
     load(home, tmp_path / "parted.jsonl", joins(2, "parted"))
+    off_now = ask_list(home, read_ledger(home), "person_tier", None, **READING)
+    assert dict(zip(off_now.off["person_id"], off_now.why, strict=True))[one] == "not likely enough among the worst"
     later = replace(home, clock=LATER + 2 * SINCE_RUN)
+    given: list[PreviousPeople] = []
+    monkeypatch.setattr(
+        "flows.run.prioritise.assess_people",
+        lambda *frames, **more: (given.append(more["previous"]), assess_people(*frames, **more))[1],
+    )
     again = daily_run(later, DAY + 2 * SINCE_RUN)
+    [previous] = given
+    assert {*previous.person_tier["person_id"]} - {*previous.own_tiers["person_id"]} >= {one}
+    assert joined.person("kept") in {*previous.own_tiers["person_id"]}
     after_parting = read_people(later, "person_tier", again.run_id).set_index("person_id")
     assert both <= {*after_parting.index} and after_parting["joined_since"].isna().all()
     assert {joined.person("minor"), joined.person("dead")} <= {*after_parting.index}

@@ -254,6 +254,13 @@ def test_a_list_that_a_person_revoked_was_changed_whole_and_one_that_the_machine
         assert found["changed_entries"].tolist() == [changed]
 
 
+def test_an_exception_recorded_for_all_ids_of_a_person_is_one_change() -> None:
+    taken_off = [excepted(each) for each in ("p_1", "p_2", "p_3")]
+    events = [*REGISTERED, event("opened"), event("opened", "B. Lee"), *taken_off, event("approved")]
+    found = human_changes(statuses(events), {LIST_ID: 80}, {"p_1": "p_1", "p_2": "p_1"})
+    assert found["changed_entries"].tolist() == [2]
+
+
 def test_nothing_decided_is_no_alarm() -> None:
     assert human_changes(statuses([event("opened")]), {LIST_ID: 80}).empty
 

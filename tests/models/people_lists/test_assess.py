@@ -1,5 +1,6 @@
 """Every rule about people as a property over generated towns."""
 
+from collections.abc import Collection
 from dataclasses import fields, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -167,11 +168,12 @@ class Town:
         previous: PeopleLists | None = None,
         config: PeopleConfig = CONFIG,
         as_of: pd.Timestamp = AS_OF,
+        parted: Collection[str] = (),
         **frames: pd.DataFrame,
     ) -> PeopleLists:
         names = ("events", "persons", "custody", "warrants", "actions")
         given_frames = [frames.get(name, getattr(self, name)) for name in names]
-        before = previous and PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term)
+        before = previous and PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term, parted)
         return assess_people(*given_frames, CODEBOOK, as_of=as_of, config=config, seed=5, previous=before)
 
     def no_warrant(self, person_ids: np.ndarray) -> pd.DataFrame:
@@ -210,6 +212,22 @@ def test_the_generated_town_fills_every_list() -> None:
     for name in (*ENFORCEMENT, "referral", "safeguarding"):
         assert sum(len(getattr(each, name)) for each in lists) > 3, name
     assert {"target", "warn"} <= {tier for each in lists for tier in each.person_tier["tier"]}
+
+
+def test_a_tier_earned_with_an_id_that_is_another_persons_now_makes_nobody_stay() -> None:
+    strict = replace(CONFIG, target_probability=0.95, warn_probability=0.9, leave_margin=0.85)
+    stayed = 0
+    for seed in range(2):
+        here, first = town(seed)
+        listed = first.person_tier["person_id"]
+        nobody = replace(first, person_tier=first.person_tier.iloc[:0])
+        kept, alone, parted = (
+            people_on(here.assess(before, strict, parted=ids), "person_tier")
+            for before, ids in ((first, ()), (nobody, ()), (first, listed))
+        )
+        assert parted == alone
+        stayed += len(kept - alone)
+    assert stayed, "the margin keeps those who earned their tier"
 
 
 @few

@@ -205,6 +205,17 @@ def test_whatever_hangs_together_is_one_person_in_any_order(pairs: list[tuple[in
     assert set(same.since) == {min(ids) for ids in group.values() if len(ids) > 1}
 
 
+PAIR_SETS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda two: two[0] != two[1]), max_size=6)
+
+
+@settings(max_examples=50)
+@given(before=PAIR_SETS, now=PAIR_SETS)
+def test_who_lost_an_id_that_counted_as_theirs_is_parted_and_nobody_else(before: list, now: list) -> None:
+    then, same = (SamePeople.of((str(one), str(other), NOON) for one, other in pairs) for pairs in (before, now))
+    lost = {each for each in map(str, range(7)) if not {*then.ids(each)} <= {*same.ids(each)}}
+    assert same.parted_since(then) == {same.one_id(each) for each in lost}
+
+
 PAIRS = st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(IDS)).filter(lambda two: two[0] != two[1]), max_size=4)
 ROLES = st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(["suspect", "victim"])), max_size=4)
 
@@ -245,7 +256,9 @@ PROTECTS = ["is_under_18", "is_deceased", "is_treatment_consented", "is_treatmen
 @pytest.mark.sampled
 @settings(max_examples=sample(5, whole=200))
 @given(pairs=PAIRS, facts=st.lists(FACTS, min_size=4, max_size=4), away=st.sets(st.sampled_from(range(4))))
-def test_no_join_takes_away_what_protects_an_id(pairs: list, facts: list[dict[str, Any]], away: set[int]) -> None:
+def test_a_join_takes_away_no_protection_but_an_unknown_age_that_another_id_has(
+    pairs: list, facts: list[dict[str, Any]], away: set[int]
+) -> None:
     people = [person(who, **each) for who, each in zip(IDS, facts, strict=True)]
     rows = [*people, *(row for n in away for row in held_by(n, IDS[n]) if row[0] == "custody")]
     one = SamePeople.of((*two, NOON) for two in pairs).one_id
@@ -254,12 +267,18 @@ def test_no_join_takes_away_what_protects_an_id(pairs: list, facts: list[dict[st
         found = of(rows, as_frames)
         status = make_register(found["person"], pd.Timestamp(NOON))
         is_away = status.index.isin(away_at(found["custody"], pd.Timestamp(NOON)))
-        return {str(who): each for who, each in status[PROTECTS].assign(is_away=is_away).to_dict("index").items()}
+        kept = status[[*PROTECTS, "is_age_unknown"]].assign(is_away=is_away)
+        return {str(who): each for who, each in kept.to_dict("index").items()}
 
     alone = protected(rows)
     together = protected([*rows, *(pair(*two) for two in dict.fromkeys(tuple(sorted(two)) for two in pairs))])
     for who, facts_alone in alone.items():
-        assert all(together[one(who)][name] for name, holds in facts_alone.items() if holds), (who, pairs)
+        of_person, unknown = (
+            together[one(who)],
+            [alone[each]["is_age_unknown"] for each in IDS if one(each) == one(who)],
+        )
+        assert all(of_person[name] for name in (*PROTECTS, "is_away") if facts_alone[name]), (who, pairs)
+        assert of_person["is_age_unknown"] == all(unknown), "the youngest known date is the age, so under 18 protects"
 
 
 def test_who_was_erased_is_erased_under_every_id_also_one_joined_later(path: Path) -> None:
