@@ -125,6 +125,14 @@ def test_what_was_not_recorded_is_missing_with_the_reason_and_never_zero() -> No
     assert any("names whom" in why for why in unnamed.loc["A@1", "month", "2026-02"]["not_recorded"])
 
 
+def test_each_period_says_from_which_day_on_it_is_on_record() -> None:
+    done = actions(*arrests_of(1, "2026-03-03"), {"kind": "complaint", "area_id": None, "at": "2026-02-20"})
+    begin = ledger(done)["recorded_from"]
+    assert begin["force", "year", "2025-05"] == begin["B@1", "month", "2026-02"] == pd.Timestamp("2026-02-20")
+    assert begin["A@1", "month", "2026-03"] == pd.Timestamp("2026-03-01")
+    assert pd.isna(begin["A@1", "month", "2026-01"]) and ledger(actions())["recorded_from"].isna().all()
+
+
 @pytest.mark.parametrize(("people", "is_shown"), [(0, True), (1, False), (9, False), (10, True)])
 def test_figures_drawn_from_people_are_withheld_below_ten(people: int, is_shown: bool) -> None:
     done = actions(*arrests_of(12))
