@@ -46,5 +46,5 @@ def measure_outcomes(
         **counted,
         "enforcement_cost": price(counted, settings.force.unit_costs),
         "harm_matrix": harm_matrix(home, identity, connection, geography, codebook, ledger["enforcement_ledger"]),
-        **operation_effects(connection, operations, geography, as_of, settings, hidden),
+        **operation_effects(connection, operations, displacement, geography, as_of, settings, hidden),
     }

@@ -11,12 +11,14 @@ from flows.inputs.report_history import cells_on, read_history
 from geo.same_place import Boxes
 from models.effects.operation_effect import measure_effects
 from models.effects.register import register_operations
+from models.effects.verdict import judge_operations
 from models.places.displacement import are_any_due
 
 
 def operation_effects(
     connection: duckdb.DuckDBPyConnection,
     operations: pd.DataFrame,
+    displacement: pd.DataFrame,
     geography: Map,
     as_of: datetime,
     settings: Settings,
@@ -39,8 +41,9 @@ def operation_effects(
     )
     shown = operations[~operations["is_hidden"]]
     effects = measured[~measured["market_id"].isin(set(operations.loc[operations["is_hidden"], "market_id"]))]
-    register = register_operations(shown, effects, as_of.astimezone(settings.force.zone).date())
+    verdicts = judge_operations(shown, effects, displacement, pd.Timestamp(as_of))
+    answers = verdicts[["market_id", "started_at", "answer"]].drop_duplicates(["market_id", "started_at"])
     return {
-        "operation_effect": effects.reset_index(drop=True),
-        "operation_register": register,
+        "operation_effect": effects.merge(answers, how="left", on=["market_id", "started_at"]),
+        "operation_register": register_operations(shown, verdicts, as_of.astimezone(settings.force.zone).date()),
     }

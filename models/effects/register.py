@@ -10,26 +10,23 @@ import numpy as np
 import pandas as pd
 
 from models.arrays import Row
-from models.effects.agreement import together
 from models.operations.history import is_over
 
 REGISTER_COLUMNS = (
     "position", "market_id", "area_id", "registered_at", "outcome", "comparison", "started_at", "stop_on", "ended_at",
-    "state", "due_since", "evaluated_at", "found", "measured",
+    "state", "due_since", "evaluated_at", "found", "measured", "answer",
 )  # fmt: skip
-FIRST = "difference_in_differences"  # the method whose interval the register names
 
 
-def register_operations(operations: pd.DataFrame, effects: pd.DataFrame, today: date) -> pd.DataFrame:
+def register_operations(operations: pd.DataFrame, verdicts: pd.DataFrame, today: date) -> pd.DataFrame:
     """Return a row per operation that was registered, or announced or started without that, the latest first.
 
     Parameters
     ----------
     operations : pd.DataFrame
         `models.operations.history.operations_of`, less those that may not be named.
-    effects : pd.DataFrame
-        market_id, started_at, method, change, change_lo, change_hi, finding, is_doubtful of
-        `models.effects.operation_effect.measure_effects`.
+    verdicts : pd.DataFrame
+        `models.effects.verdict.judge_operations` of these operations.
     today : date
         local day of the force.
 
@@ -43,11 +40,13 @@ def register_operations(operations: pd.DataFrame, effects: pd.DataFrame, today: 
     ordered = operations.assign(begun=begun).sort_values(["begun", "area_id"], ascending=[False, True], kind="stable")
     rows: list[Row] = ordered.to_dict("records")
     states = [_state(row, today) for row in rows]
+    told = {(row["market_id"], row["started_at"]): row for row in verdicts.to_dict("records")}
+    own = [told.get((row["market_id"], row["started_at"]), {}) for row in rows]
     return ordered.assign(
         position=range(1, len(rows) + 1),
         state=[state for state, _ in states],
         due_since=np.array([since for _, since in states], dtype=object),
-        measured=np.array([_measured(row, effects) for row in rows], dtype=object),
+        **{name: np.array([row.get(name) for row in own], dtype=object) for name in ("measured", "answer")},
     )[[*REGISTER_COLUMNS]].reset_index(drop=True)
 
 
@@ -60,14 +59,3 @@ def _state(operation: Row, today: date) -> tuple[str, date | None]:
         ends += [] if pd.isna(operation["stop_on"]) else [operation["stop_on"]]
         return "due", min(ends)
     return "registered" if pd.isna(operation["started_at"]) else "running", None
-
-
-def _measured(operation: Row, effects: pd.DataFrame) -> str | None:
-    """Return the effect of the operation by its first method, and how far the methods agree."""
-    is_own = (effects["market_id"] == operation["market_id"]) & (effects["started_at"] == operation["started_at"])
-    own = effects[is_own].dropna(subset="finding")
-    if own.empty:
-        return None
-    first = next(iter(own[own["method"] == FIRST].to_dict("records")), own.iloc[0].to_dict())
-    change, low, high = (f"{first[f'change{end}']:+.0f}" for end in ("", "_lo", "_hi"))
-    return f"{change} reports (80%: {low} to {high}, {first['method'].replace('_', ' ')}); {together(own)}"

@@ -15,7 +15,17 @@ import pandas as pd
 
 from models.arrays import Row
 from models.outcomes.consequence_series import SERIES, Evidence, Place
-from models.outcomes.indicators import DISPLACED, OF_FORCE, OF_MARKET, OVERDOSES, Indicator
+from models.outcomes.indicators import (
+    DISPLACED,
+    MIX_WORSENING,
+    OF_FORCE,
+    OF_MARKET,
+    OVERDOSES,
+    WORSENING,
+    Answer,
+    Indicator,
+    answer_of,
+)
 from models.places.displacement import LATEST_DAYS
 from models.places.markets import middle_of
 from models.statistics.placebo_test import TAIL
@@ -24,6 +34,8 @@ from models.statistics.weekly_series import (
     Mix,
     Ratio,
     Series,
+    Side,
+    Values,
     Weeks,
     exceeds_stretches,
     judge,
@@ -37,12 +49,13 @@ BEFORE_WEEKS, LEAST_WEEKS = 52, 8
 LEAST = 10  # events on a side that a level needs
 FEWEST_PEOPLE = 10  # smaller counts of people are suppressed
 FORCE = "force"
+TOO_EARLY = f"fewer than {7 * LOOKS[0]} days have passed since it began"
 _BLOCK_DAYS = 7 * LOOKS[-1]
 _FIRST_BLOCK = pd.Timestamp("1970-01-05")  # a Monday
 COLUMNS = (
     "consequence", "indicator", "place", "area_id", "started_at", "weeks_before", "weeks_after", "unit", "before_count",
     "after_count", "before_level", "after_level", "change", "change_lo", "change_hi", "p_value", "alarm_limit",
-    "is_alarm", "not_measured_because", "weakened_by", "why",
+    "is_alarm", "answer", "not_measured_because", "weakened_by", "why",
 )  # fmt: skip
 
 
@@ -123,7 +136,7 @@ def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, othe
     row = _blank(indicator, place) | {"weeks_before": BEFORE_WEEKS, "weeks_after": weeks.since}
     row["alarm_limit"] = FALSE_ALARMS / (len(LOOKS) * len(others))
     if not weeks.since:
-        return _unmeasured(row, indicator, f"fewer than {7 * LOOKS[0]} days have passed since it began")
+        return _unmeasured(row, indicator, TOO_EARLY)
     series = SERIES[indicator](evidence, place)
     recorded = series.on_record()
     if not recorded.any():
@@ -139,54 +152,105 @@ def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, othe
     if before < LEAST or (needs_both and after < LEAST):
         because = f"fewer than {LEAST} on record {'before' if before < LEAST else 'since'}: too few to tell a change"
         return _unmeasured(row, indicator, because)
-    is_since = since_weeks(row["weeks_before"], weeks.since, seed)
+    return _measured(row, indicator, series, weeks.since, seed)
+
+
+def _measured(row: Row, indicator: Indicator, series: Series, since: int, seed: int) -> Row:
+    is_since = since_weeks(row["weeks_before"], since, seed)
     drawn = series.draws(is_since, ~is_since)
-    resampled = series.draws(*resampled_weeks(row["weeks_before"], weeks.since, seed))
-    above = float(np.median(drawn[1:])) if isinstance(series, Mix) else 0.0
-    change = judge(drawn, resampled, weeks.since, indicator.side, above=above)
-    return _measured(row, indicator, series, change, weeks.since)
-
-
-def _measured(row: Row, indicator: Indicator, series: Series, change: Change, since: int) -> Row:
+    resampled = series.draws(*resampled_weeks(row["weeks_before"], since, seed))
     is_mix = isinstance(series, Mix)
+    above = float(np.median(drawn[1:])) if is_mix else 0.0
+
+    def change_to(side: Side) -> Change:
+        return judge(drawn, resampled, since, side, above=above)
+
+    change = change_to(indicator.side)
     value, lo, hi = (change.value, change.lo, change.hi) if is_mix else np.expm1([change.value, change.lo, change.hi])
     if is_mix:
         value, lo, hi = max(value, 0.0), max(lo, 0.0), max(hi, 0.0)
-    (before, after), levels = series.counts(since), series.levels(since)
-    is_shown = not indicator.is_of_people or min(before, after) >= FEWEST_PEOPLE
-    if is_shown:
-        row |= {"before_count": before, "after_count": after, "before_level": levels[0], "after_level": levels[1]}
-    worse = {"rise": value, "fall": -value, "either": abs(value)}[indicator.side]
     row |= {"change": float(value), "change_lo": float(lo), "change_hi": float(hi), "p_value": change.p_value}
-    is_rare = change.p_value <= row["alarm_limit"] and exceeds_stretches(series, since, indicator.side)
-    row["is_alarm"] = bool(is_rare and worse >= indicator.margin and worse > 0)
-    found = _mix_in_words(series, since, row) if isinstance(series, Mix) else _in_words(row)
+
+    def is_beyond(side: Side, size: float, p_value: float) -> bool:
+        is_rare = p_value <= row["alarm_limit"] and exceeds_stretches(series, since, side)
+        return bool(is_rare and size >= indicator.margin and size > 0)
+
+    worse = {"rise": value, "fall": -value, "either": abs(value)}[indicator.side]
+    row["is_alarm"] = is_beyond(indicator.side, worse, change.p_value)
+    other: Side = "fall" if indicator.side == "rise" else "rise"
+    can_improve = indicator.can_improve and indicator.side != "either"
+    is_better = can_improve and worse < 0 and is_beyond(other, -worse, change_to(other).p_value)
+    (before, after), levels = series.counts(since), series.levels(since)
+    if not indicator.is_of_people or min(before, after) >= FEWEST_PEOPLE:
+        row |= {"before_count": before, "after_count": after, "before_level": levels[0], "after_level": levels[1]}
     if levels[0] == 0:  # no change is a share of nothing
         row |= dict.fromkeys(("change", "change_lo", "change_hi"), np.nan)
-        found = f"from {levels[0]:.0%} to {levels[1]:.0%}"
-    return row | {"why": f"{indicator.what}: {found}; {_verdict(row, indicator)}"}
+    # A few events that happen to be even, or none, have a narrow interval and say little.
+    is_count = isinstance(series, Ratio) and not series.is_share
+    is_few = is_count and before / row["weeks_before"] * since < LEAST
+    found = _mix_in_words(series, since, row) if isinstance(series, Mix) else _in_words(row, series)
+    return _answered(row, indicator, found, is_better=is_better, is_few=is_few)
 
 
-def _in_words(row: Row) -> str:
-    return f"{row['change']:+.0%} (80%: {row['change_lo']:+.0%} to {row['change_hi']:+.0%})"
+def _answered(row: Row, indicator: Indicator, found: str, *, is_better: bool = False, is_few: bool = False) -> Row:
+    """Return the row with its answer, and its sentence."""
+    low, high = (np.nan if is_few else row.get(f"change_{end}", np.nan) for end in ("lo", "hi"))
+    answer = answer_of(
+        indicator.side,
+        low,
+        high,
+        is_worse=row["is_alarm"],
+        is_better=is_better,
+        worsening=MIX_WORSENING if indicator.unit == "bits" else WORSENING,
+    )
+    return row | {"answer": answer, "why": f"{indicator.what}: {found}; {_verdict(answer, indicator)}"}
+
+
+def _in_words(row: Row, series: Series) -> str:
+    """Return the levels with what they rest on, and the change."""
+    change = _change_in_words(row)
+    if "before_count" not in row:
+        return f"counts of fewer than ten people are withheld{change}"
+    before, after = ((row[f"{when}_level"], f"{row[f'{when}_count']:.0f}") for when in ("before", "after"))
+    if isinstance(series, Values):
+        return f"median {after[0]:.2f} of {after[1]} since, {before[0]:.2f} of {before[1]} before{change}"
+    if row["unit"] == "share":
+        return f"{after[0]:.0%} of {after[1]} since, {before[0]:.0%} of {before[1]} before{change}"
+    if isinstance(series, Ratio) and series.is_share:
+        hours = f"{after[0]:.1f} for each of {after[1]} hours since, {before[0]:.1f} for each of {before[1]} before"
+        return f"{hours}{change}"
+    weeks = f"{after[1]} in {row['weeks_after']} weeks since, {before[1]} in {row['weeks_before']} weeks before"
+    return f"{weeks}{change}"
+
+
+def _change_in_words(row: Row) -> str:
+    if np.isnan(row["change"]):
+        return ""
+    return f", {row['change']:+.0%} (likely range {row['change_lo']:+.0%} to {row['change_hi']:+.0%})"
 
 
 def _mix_in_words(mix: Mix, since: int, row: Row) -> str:
     kind, before, after = mix.most_changed(since)
-    interval = f"{row['change_lo']:.2f} to {row['change_hi']:.2f}"
-    return f"apart by {row['change']:.2f} bits (80%: {interval}); {kind} from {before:.0%} to {after:.0%}"
+    counts = f"{after:.0%} of {row['after_count']:.0f} since, {before:.0%} of {row['before_count']:.0f} before"
+    return f"most changed is {kind}, {counts}"
 
 
-def _verdict(row: Row, indicator: Indicator) -> str:
-    change = {"rise": "rise", "fall": "fall", "either": "change"}[indicator.side]
-    return f"a {change} beyond chance" if row["is_alarm"] else f"no {change} that raises an alarm"
+def _verdict(answer: Answer, indicator: Indicator) -> str:
+    change = {"rise": "a rise by 10%", "fall": "a fall by 10%", "either": "a change by 10%"}[indicator.side]
+    change = "a shift of one in ten" if indicator.unit == "bits" else change
+    return {
+        "worse": "worse by more than chance",
+        "better": "better by more than chance",
+        "not_worse": f"not worse: {change} or more is unlikely",
+        "cannot_tell": f"cannot tell: {change} or more may have happened or not",
+    }[answer]
 
 
 def _blank(indicator: Indicator, place: Place) -> Row:
     return {
         **{"consequence": indicator.consequence, "indicator": indicator.name, "unit": indicator.unit},
         **{"place": place.name, "area_id": place.area_id, "started_at": place.weeks.start},
-        **{"is_alarm": False, "weakened_by": indicator.weakened_by},
+        **{"is_alarm": False, "answer": "cannot_tell", "weakened_by": indicator.weakened_by},
     }
 
 
@@ -197,6 +261,8 @@ def _unmeasured(row: Row, indicator: Indicator, because: str) -> Row:
 def _displaced(place: Place, rows: pd.DataFrame) -> list[Row]:
     """Return what table displacement says of a market: of a part with an alarm the rarest, else of all reports."""
     row = _blank(DISPLACED, place) | {"alarm_limit": TAIL}
+    if not place.weeks.since:
+        return [_unmeasured(row, DISPLACED, TOO_EARLY)]
     measured = rows[rows["displaced"].notna() & rows["ring_expected"].gt(0)].sort_values("split", kind="stable")
     if measured.empty or measured["split"].iloc[0] != "all":
         told = str(rows["why"].iloc[0]) if len(rows) else DISPLACED.missing
@@ -212,14 +278,17 @@ def _displaced(place: Place, rows: pd.DataFrame) -> list[Row]:
     row["p_value"] = found[f"{prefix}p_rise_any"]
     beside = 1.0 if of_harm else found["ring_expected"]
     change: Row = {f"change{end}": found[f"{prefix}displaced{end}"] / beside for end in ("", "_lo", "_hi")}
-    what = DISPLACED.what if found["split"] == "all" else f"{DISPLACED.what} ({found['part']})"
     if of_harm:  # what harm was expected is not published, so that there is no share of it
-        told = f"{change['change']:+.0f} harm points (80%: {change['change_lo']:+.0f} to {change['change_hi']:+.0f})"
+        low, high = change["change_lo"], change["change_hi"]
+        told = f"{change['change']:+.0f} harm points (likely range {low:+.0f} to {high:+.0f})"
     else:
         row |= change | {"before_level": beside, "after_level": found["ring_after"]}
         row |= {"before_count": found["ring_before"], "after_count": found["ring_after"]}
-        told = f"{row['after_level']:.0f} observed, {beside:.1f} expected"
-    return [row | {"why": f"{what}: {told}; {_verdict(row, DISPLACED)}"}]
+        told = f"{row['after_level']:.0f} observed, {beside:.1f} expected{_change_in_words(row)}"
+    told = told if found["split"] == "all" else f"of {found['part']} {told}"
+    # A rise that is noticed only from more reports on than the market would have had says nothing of displacement.
+    is_blind = not found["least_rise"] <= found["target_expected"]
+    return [_answered(row, DISPLACED, told, is_few=is_blind)]
 
 
 def _watched(name: str, area_id: str | None, rows: pd.DataFrame) -> list[Row]:
@@ -234,5 +303,5 @@ def _watched(name: str, area_id: str | None, rows: pd.DataFrame) -> list[Row]:
     row |= {"weeks_after": widest["days"] / 7, "before_level": widest["expected"], "after_level": widest["observed"]}
     row |= {f"change{end}": widest[f"ratio{end}"] - 1 for end in ("", "_lo", "_hi")}
     row |= {"p_value": widest["p_value"], "is_alarm": bool(rows["is_alarm"].any())}
-    told = f"{int(widest['observed'])} observed, {widest['expected']:.1f} expected"
-    return [row | {"why": f"{OVERDOSES.what}: {told}; {_verdict(row, OVERDOSES)}"}]
+    told = f"{int(widest['observed'])} observed, {widest['expected']:.1f} expected{_change_in_words(row)}"
+    return [_answered(row, OVERDOSES, told)]

@@ -5,10 +5,14 @@ drug control fit for purpose", E/CN.7/2008/CRP.17). The indicators and margins a
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from models.statistics.weekly_series import Side
 
 MARGIN = 0.1  # of the level before: a smaller change for the worse raises no alarm
+WORSENING = 0.1  # of the level before: a figure that is not worse rules it out
+MIX_WORSENING = 0.05  # bits: one drug in ten turned to one that was not there
+Answer = Literal["worse", "better", "not_worse", "cannot_tell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,29 @@ class Indicator:
     weakened_by: str
     margin: float = MARGIN
     is_of_people: bool = False  # counts below ten are suppressed
+    can_improve: bool = True  # whether a change the other way is for the better
+
+
+def answer_of(side: Side, lo: float, hi: float, *, is_worse: bool, is_better: bool, worsening: float) -> Answer:
+    """Return what a figure answers: an interval in which a worsening of this size could hide is never `not_worse`.
+
+    Parameters
+    ----------
+    side : {"rise", "fall", "either"}
+        What is for the worse.
+    lo, hi : float
+        Interval of the change; NaN where it is unknown.
+    is_worse, is_better : bool
+        Whether it changed beyond chance.
+    worsening : float
+        Change that must lie outside the interval.
+    """
+    if is_worse:
+        return "worse"
+    if is_better:
+        return "better"
+    no_rise, no_fall = hi < worsening, -lo < worsening
+    return "not_worse" if {"rise": no_rise, "fall": no_fall, "either": no_rise and no_fall}[side] else "cannot_tell"
 
 
 _OWN_RECORDS = "it rests on what health partners send: a source that stops looks like a fall"
@@ -39,7 +66,7 @@ NEW_SELLERS = Indicator(
 )  # fmt: skip
 PRICE = Indicator(
     "black_market", "price", "price per gram, each drug beside its own median before", "of the median before", "rise",
-    "no event carries a price per gram",
+    "no event carries a price per gram", can_improve=False,
     weakened_by="prices are known where police or partners asked; a gram of another purity is another good",
 )  # fmt: skip
 PURITY = Indicator(
@@ -59,6 +86,7 @@ WAIT = Indicator(
 )  # fmt: skip
 MIX = Indicator(
     "substance", "substance_mix", "mix of substances", "bits", "rise", "no event names a substance", margin=0.0,
+    can_improve=False,
     weakened_by="what is seized and tested follows where police look; a new word for a drug looks like a new drug",
 )  # fmt: skip
 SYNTHETIC = Indicator(
@@ -78,7 +106,7 @@ RETENTION = Indicator(
 )  # fmt: skip
 NALOXONE = Indicator(
     "marginalisation", "naloxone", "naloxone handed out or given", "a week", "fall",
-    "no event says that naloxone was given", is_of_people=True,
+    "no event says that naloxone was given", is_of_people=True, can_improve=False,
     weakened_by=_OWN_RECORDS + "; fewer overdoses need less of it",
 )  # fmt: skip
 NEEDLES = Indicator(

@@ -20,6 +20,7 @@ import pandas as pd
 from models.arrays import Floats, Ints, Row
 from models.places.placebos import (
     SPANS,
+    WEEK,
     Compared,
     Date,
     Days,
@@ -106,7 +107,8 @@ def measure_displacement(
     for operation in latest_operations(operations).sort_values(["started_at", "market_id"]).to_dict("records"):
         days_since = (as_of - operation["started_at"]) / pd.Timedelta(days=1)
         row: Row = {name: operation[name] for name in ("market_id", "area_id", "started_at")}
-        row |= {"window_days": max(int(min(days_since, longest_days)), 0), "is_alarm": False, "is_harm_alarm": False}
+        weeks = max(int(min(days_since, longest_days) // WEEK), 0)  # as `models.effects`, so that all count alike
+        row |= {"window_days": weeks * WEEK, "is_alarm": False, "is_harm_alarm": False}
         reason = not_compared_because(row, days_since, ground)
         if reports is None or reason or (reason := too_short_a_record(row, reports)):
             rows[row["market_id"]] = [{**row, **_NONE, "why": reason}]
@@ -356,23 +358,21 @@ def _is_shown(row: Row) -> bool:
 
 
 def _why(row: Row, compared: Compared) -> str:
-    """Return the row in words: the effect, the rise, and what could not have been seen."""
+    """Return the row in words: the rise, and what could not have been seen.
+
+    Whether the market's own reports fell is told by `models.effects` alone.
+    """
     if row["part"] == NEXT:
         named = ", ".join(compared.next_ids) or "none within 3 km that has reports"
         return f"{_rise(row)}; next places: {named}"
     if row["split"] != WHOLE:
         return f"{row['part']}, around the market: {_rise(row)}"
-    return f"{_effect(row)}; within 500 m around it {_rise(row)}; what moves further is seen at the next places alone"
+    effect = "" if "target_change" in row else _no_effect(row)
+    return f"{effect}within 500 m around the market {_rise(row)}; what moves further is seen at the next places alone"
 
 
-def _effect(row: Row) -> str:
-    if "target_change" not in row:
-        return f"the effect at the market cannot be measured: {_too_few(row['control_count'])}"
-    told = _beside_expected(row["target_after"], row["target_expected"], row, "target_change")
-    low, high = row["target_change_lo"], row["target_change_hi"]
-    verdict = "a fall" if high < 0 else "a rise" if low > 0 else "undecided"
-    power = f"at places like it, a fall by {FALL:.0%} would be told from chance {row['power_of_fall']:.0%} of the time"
-    return f"at the market {told}: {verdict}; {power}"
+def _no_effect(row: Row) -> str:
+    return f"the effect at the market cannot be measured: {_too_few(row['control_count'])}; "
 
 
 def _rise(row: Row) -> str:

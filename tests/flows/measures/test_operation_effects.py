@@ -13,12 +13,14 @@ from flows.home.home import Home
 from flows.inputs.assembly import place_incidents, query, read_map, read_run_codebook
 from flows.measures.operation_effects import operation_effects
 from models.operations.history import operations_of
+from models.places.displacement import DISPLACEMENT_COLUMNS
 from pipeline.database import connect
 from pipeline.publication.tables import conform
 from pipeline.store.snapshot import open_snapshot
 from tests.town import CLOCK, TownRun
 
 STARTED = CLOCK - timedelta(days=28)
+NO_DISPLACEMENT = pd.DataFrame(columns=[*DISPLACEMENT_COLUMNS])
 
 
 def effects_of(home: Home, hidden: set[str]) -> dict[str, pd.DataFrame]:
@@ -29,7 +31,7 @@ def effects_of(home: Home, hidden: set[str]) -> dict[str, pd.DataFrame]:
         place_incidents(known.connection, chart, read_run_codebook(settings, as_of), as_of, settings)
         operations = operations_of(query(known.connection, "place_action"))
         operations = operations.assign(is_hidden=operations["market_id"].isin(hidden))
-        return operation_effects(known.connection, operations, chart, as_of, settings)
+        return operation_effects(known.connection, operations, NO_DISPLACEMENT, chart, as_of, settings)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,9 @@ def test_operations_that_are_due_are_measured_and_registered(
     assert effects["why"].notna().all()
     assert set(register["market_id"]) == set(markets)
     assert register["state"].tolist() == ["running"] * 2
+    answers = register.set_index("market_id")["answer"]
+    assert set(answers) <= {"better", "worse", "cannot_tell", "too_early"}
+    assert (effects["answer"] == effects["market_id"].map(answers)).all()  # the same wherever it is read
     assert not register.astype(str).apply(lambda column: column.str.contains("Reyes")).any(axis=None)
 
 
@@ -91,10 +96,12 @@ def test_without_an_operation_that_is_due_no_report_is_read(town_run: TownRun) -
     )
     with closing(connect(is_encrypting=False)) as connection:
         settings, chart = home.settings, read_map(home.settings)
-        nothing = operation_effects(connection, operations.assign(is_hidden=False), chart, CLOCK, settings)
+        nothing = operation_effects(
+            connection, operations.assign(is_hidden=False), NO_DISPLACEMENT, chart, CLOCK, settings
+        )
         assert all(table.empty for table in nothing.values())
         assert all(conform(name, table).num_rows == 0 for name, table in stamped(nothing).items())
         begun = pd.DataFrame({"market_id": ["market_1_1"], "area_id": "A", "started_at": pd.Timestamp(STARTED)})
         begun = begun.assign(**dict.fromkeys(["announced_at", "ended_at"], pd.NaT), is_hidden=False)
         with pytest.raises(duckdb.CatalogException, match="point_placed"):
-            operation_effects(connection, begun, chart, CLOCK, settings)
+            operation_effects(connection, begun, NO_DISPLACEMENT, chart, CLOCK, settings)

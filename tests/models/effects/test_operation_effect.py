@@ -9,6 +9,7 @@ import pytest
 
 from models.effects.agreement import together
 from models.effects.operation_effect import EFFECT_COLUMNS, METHODS, measure_effects
+from models.places.displacement import measure_displacement
 from tests.models.places.test_displacement import AS_OF, START, Town, operation, operations, still, town_of
 
 NOTHING_YET = operations()
@@ -52,6 +53,22 @@ def test_a_planted_fall_is_found_by_every_method_and_none_is_found_without() -> 
     assert not (effects(0.0)["finding"] == "fall").all()
     said = effects(0.6)["why"].iloc[0]
     assert "reports in 8 weeks" in said and "with 500 m around it" in said and "would be told from chance" in said
+
+
+def test_whole_weeks_count_in_both_tables_and_one_of_them_says_whether_the_market_fell() -> None:
+    town = town_of(4)
+    middle = town.hottest()
+    ground, history = town.ground(town.reports)
+    of_both = {"as_of": AS_OF - pd.Timedelta(days=3), "longest_days": 84}  # 7 weeks and 4 days
+    effect, moved = (
+        measure(operations(operation(middle)), history, ground, **of_both)
+        for measure in (measure_effects, measure_displacement)
+    )
+    whole = moved.set_index("part").loc["all"]
+    assert effect["window_days"].tolist() == [49] * 3 and whole["window_days"] == 49
+    assert effect["observed"].tolist() == [whole["target_after"]] * 3
+    assert whole["why"].startswith("within 500 m around the market ")
+    assert f"{whole['target_after']} reports" not in whole["why"] and "a fall" not in whole["why"]
 
 
 @pytest.mark.parametrize(

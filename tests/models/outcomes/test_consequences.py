@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from models.operations.overdose_watch import COLUMNS as WATCH_COLUMNS
 from models.operations.promises import delivered_hours
 from models.outcomes.consequence_series import _operation_hours
 from models.outcomes.consequences import COLUMNS, FALSE_ALARMS, FORCE, LOOKS, Evidence, measure_consequences
-from models.outcomes.indicators import OF_FORCE, OF_MARKET
-from models.statistics.weekly_series import Weeks
+from models.outcomes.indicators import OF_FORCE, OF_MARKET, answer_of
+from models.places.displacement import DISPLACEMENT_COLUMNS
+from models.statistics.weekly_series import Side, Weeks
 from tests.models.operations.overdose_towns import city, overdoses, seizures, watched_on
 from tests.models.outcomes.forces import (
     AREA,
@@ -45,6 +47,7 @@ def test_what_no_event_carries_is_not_measured_and_says_why() -> None:
     table = measured(EMPTY)
     assert table[FIGURES].isna().all(axis=None)
     assert not table["is_alarm"].any()
+    assert (table["answer"] == "cannot_tell").all()
     assert table.loc[(FORCE, "treatment_wait"), "not_measured_because"] == "no event carries days waited for treatment"
     assert table["not_measured_because"].notna().all()
     assert table["why"].str.contains("not measured: ").all()
@@ -81,7 +84,8 @@ def test_each_planted_consequence_is_seen_with_its_interval_and_no_other_side(
     row = measured(evidence).loc[key]
     assert row["is_alarm"], row["why"]
     assert row["p_value"] <= row["alarm_limit"]
-    assert "beyond chance" in row["why"]
+    assert row["answer"] == "worse"
+    assert row["why"].endswith("worse by more than chance")
     assert row["weakened_by"]
     if row["before_level"] == 0:  # no change is a share of nothing
         assert row["after_level"] > 0
@@ -192,6 +196,7 @@ def test_the_alarms_of_displacement_and_of_the_overdose_watch_are_told_and_not_j
                 "ring_before": 38,
             },
             **{"ring_after": 52, "window_days": 28, "p_rise_any": [0.4, 0.04], "why": "x"},
+            **{"least_rise": 9.0, "target_expected": 30.0},
         }
     )
     window = {"event_id": MARKET, "cause": "operation", "started_at": START, "expected": 2.0, "observed": 5}
@@ -201,10 +206,90 @@ def test_the_alarms_of_displacement_and_of_the_overdose_watch_are_told_and_not_j
     table = measure_consequences(EMPTY, OPERATION, displacement, watches, **more_args)
     told = table.set_index(["place", "indicator"]).loc[MARKET]
     assert told.loc["displaced", ["change", "change_lo", "change_hi"]].tolist() == pytest.approx([0.3, 0.05, 0.5])
-    assert "(0-250 m): 52 observed, 40.0 expected; a rise beyond chance" in told.loc["displaced", "why"]
+    ring = "of 0-250 m 52 observed, 40.0 expected, +30% (likely range +5% to +50%); worse by more"
+    assert ring in told.loc["displaced", "why"]
     assert told.loc["overdoses", ["change", "after_level"]].tolist() == [1.5, 5]
     assert told.loc[["displaced", "overdoses"], "is_alarm"].all()
     assert tuple(table.columns) == COLUMNS
+
+
+@given(
+    st.sampled_from(["rise", "fall", "either"]),
+    st.tuples(st.floats(-1, 3), st.floats(-1, 3)).map(sorted),
+    st.floats(0.01, 0.5),
+)
+def test_an_interval_in_which_a_worsening_and_none_could_both_hide_is_never_not_worse(
+    side: Side, ends: list[float], worsening: float
+) -> None:
+    lo, hi = ends
+    answer = answer_of(side, lo, hi, is_worse=False, is_better=False, worsening=worsening)
+    holds = {"rise": hi >= worsening, "fall": lo <= -worsening, "either": hi >= worsening or lo <= -worsening}[side]
+    assert answer == ("cannot_tell" if holds else "not_worse")
+    unknown = answer_of(side, np.nan, np.nan, is_worse=False, is_better=False, worsening=worsening)
+    assert unknown == "cannot_tell"
+
+
+def displaced(ends: tuple[float, float, float], *, weeks: int = 8, least: float = 9.0) -> pd.Series:
+    """The row of displacement with 200 reports expected around the market and 60 at it."""
+    change = dict(zip(("displaced", "displaced_lo", "displaced_hi"), ends, strict=True))
+    row = {"market_id": MARKET, "split": "all", "part": "all", "is_alarm": False, "is_harm_alarm": False, "why": "x"}
+    more = {"ring_expected": 200.0, "ring_before": 198, "ring_after": 200 + ends[0], "p_rise_any": 0.4}
+    more |= {"window_days": 7 * weeks, "least_rise": least, "target_expected": 60.0}
+    table = measure_consequences(
+        EMPTY, OPERATION, pd.DataFrame([row | more | change]), pd.DataFrame(columns=[*WATCH_COLUMNS]),
+        as_of=START + pd.Timedelta(weeks=weeks), cell_size_m=150.0, seed=1,
+    )  # fmt: skip
+    return table.set_index(["place", "indicator"]).loc[(MARKET, "displaced")]
+
+
+def test_displacement_without_power_or_before_28_days_cannot_be_told() -> None:
+    assert displaced((-20.0, -40.0, 5.0))["answer"] == "not_worse"
+    assert displaced((-20.0, -40.0, 5.0), least=61.0)["answer"] == "cannot_tell"
+    wide = displaced((-10.0, -40.0, 300.0))
+    assert wide["answer"] == "cannot_tell"
+    assert wide["why"].endswith(
+        "190 observed, 200.0 expected, -5% (likely range -20% to +150%); "
+        "cannot tell: a rise by 10% or more may have happened or not"
+    )
+    early = displaced((80.0, 60.0, 90.0), weeks=3)
+    assert early["answer"] == "cannot_tell" and np.isnan(early["change"])
+    assert early["not_measured_because"] == "fewer than 28 days have passed since it began"
+
+
+def test_an_overdose_watch_that_sees_none_where_half_of_one_was_expected_cannot_tell() -> None:
+    watch = {"event_id": MARKET, "cause": "operation", "started_at": START, "expected": 0.5, "observed": 0}
+    more = {"ratio": 0.0, "ratio_lo": 0.0, "ratio_hi": 5.5, "p_value": 1.0, "not_measurable_because": None}
+    watches = pd.DataFrame([{**watch, **more, "radius_m": 500.0, "days": 21, "is_alarm": False}])
+    nothing = pd.DataFrame(columns=[*DISPLACEMENT_COLUMNS])
+    table = measure_consequences(
+        EMPTY, OPERATION, nothing, watches, as_of=START + pd.Timedelta(weeks=5), cell_size_m=150.0, seed=1
+    )
+    assert table.set_index(["place", "indicator"]).loc[(MARKET, "overdoses"), "answer"] == "cannot_tell"
+
+
+@pytest.mark.parametrize(
+    ("planted", "key", "answer"),
+    [
+        (Planted({"violence_near": 0.3}), (MARKET, "violence"), "better"),
+        (Planted({"needle_exchange": 2.0}), (FORCE, "needle_exchange"), "better"),
+        (Planted({"naloxone_given": 2.0}), (FORCE, "naloxone"), "not_worse"),  # more of it may mean more overdoses
+        (Planted({"price": 0.5}), (FORCE, "price"), "not_worse"),
+        (Planted(), (MARKET, "violence"), "cannot_tell"),
+    ],
+)
+def test_a_change_for_the_better_is_said_and_one_that_may_be_neither_is_not(
+    planted: Planted, key: tuple[str, str], answer: str
+) -> None:
+    row = measured(evidence_of(2, planted)).loc[key]
+    assert row["answer"] == answer, row["why"]
+    assert f"{row['after_count']:.0f}" in row["why"] and f"{row['before_count']:.0f}" in row["why"]
+    assert "80%" not in row["why"] and "bits" not in row["why"]
+
+
+def test_no_event_where_less_than_ten_were_expected_is_not_called_not_worse() -> None:
+    few = actions_of("complaint", np.linspace(-364, -1, 14))
+    row = measured(replace(EMPTY, actions=few)).loc[(FORCE, "complaints")]
+    assert row["change"] < -0.5 and row["answer"] == "cannot_tell"
 
 
 @pytest.mark.sampled

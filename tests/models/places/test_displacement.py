@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from geo.cells import Grid
 from geo.market_shapes import Ground
-from models.places.displacement import DISPLACEMENT_COLUMNS, _effect, _rise, are_any_due, measure_displacement
+from models.places.displacement import DISPLACEMENT_COLUMNS, _rise, are_any_due, measure_displacement
 from models.places.placebos import Reports, days_of
 from tests.soak import sample
 
@@ -423,12 +423,9 @@ def test_no_two_dates_share_a_day_since_the_start_and_none_begins_before_the_rec
     assert days.step % 7 == 0
 
 
-def test_the_words_give_a_verdict_and_say_where_nothing_could_be_seen() -> None:
-    ends = {"target_change": -9.0, "target_change_lo": -14.0, "target_change_hi": -3.0, "power_of_fall": 0.5}
+def test_the_words_tell_of_a_rise_and_say_where_nothing_could_be_seen() -> None:
     rises = {"displaced": 4.0, "displaced_lo": 1.0, "displaced_hi": 9.0, "is_alarm": False, "is_harm_alarm": False}
-    row = {"target_after": 21, "target_expected": 30.0, "ring_after": 64, "ring_expected": 60.0, **ends, **rises}
-    assert ": a fall; at places like it" in _effect(row)
-    assert ": undecided; " in _effect({**row, "target_change_hi": 1.0})
+    row = {"target_after": 21, "target_expected": 30.0, "ring_after": 64, "ring_expected": 60.0, **rises}
     assert "a rise is noticed from 41 reports on, and 30 were expected at the market" in _rise(
         {**row, "least_rise": 41}
     )
