@@ -158,6 +158,7 @@ def _drawn(tables: Mapping[str, pd.DataFrame], zone: ZoneInfo, catalogue: Catalo
         "record": None if ledger is None else _record(_year(ledger)),
         "board_record": None if scores is None else _record(_year(scores)),
         "costs": None if ledger is None else _costs(_year(ledger), catalogue),
+        "in_treatment": None if ledger is None else _year(ledger)["in_treatment"],
         "offered": None if scores is None else _year(scores)["diversions_offered"],
         "promises": None if scores is None else _year(scores),
         "operations": operations,
@@ -239,9 +240,10 @@ def _operations(
                 "phase": None if step is None or row["state"] != "running" else step["phase"],
                 "partners_on": None if step is None or row["state"] != "running" else step["tell_partners_on"],
                 "offered": helped and helped["diversions_offered"],
+                "why_not_offered": helped and _why_missing(helped["not_recorded"], "diversions_offered"),
                 "costs": own,
                 "why": {} if own is None else {name: _why_missing(own["not_recorded"], name) for name in OF_OPERATION},
-                "share": _share(own and own["harm_averted"], whole) if row["answer"] != "too_early" else None,
+                "share": _share(own and own["harm_averted"], whole) if row["answer"] in ("better", "worse") else None,
             }
         )
     return found
