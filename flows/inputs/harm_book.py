@@ -45,7 +45,9 @@ def _check_figures(book: HarmBook, where: str) -> None:
     for matrix, row, column, cell in book.cells():
         if unknown := sorted(set(cell.ledger) - set(known)):
             near = did_you_mean(unknown[0], known)
-            raise SettingsError(f"{where}: {matrix}.{row}.{column}: {unknown[0]!r} counts nothing in the ledger; {near}")
+            raise SettingsError(
+                f"{where}: {matrix}.{row}.{column}: {unknown[0]!r} counts nothing in the ledger; {near}"
+            )
 
 
 def _check_offences(book: HarmBook, matrix: str, codebook: pd.DataFrame, where: str) -> None:

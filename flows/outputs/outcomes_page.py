@@ -208,9 +208,7 @@ def _why_missing(reasons: Sequence[str] | None, name: str) -> str | None:
     return None
 
 
-def _operations(
-    register: pd.DataFrame, tables: Mapping[str, pd.DataFrame], zone: ZoneInfo
-) -> list[dict[str, Any]]:
+def _operations(register: pd.DataFrame, tables: Mapping[str, pd.DataFrame], zone: ZoneInfo) -> list[dict[str, Any]]:
     """Return the operations of the register, the latest first: with costs, announcement, promises, phase and harm."""
     costs, plan, promises, scores = (
         page_rows(tables[name]) if name in tables else []

@@ -145,7 +145,9 @@ def test_a_cell_says_its_grade_in_words_or_that_nobody_measured_it() -> None:
     robbed = cell_of(html, "Physical", 0)
     assert "High priority grave, persistent; it rests on many cases 200 in 364 days Robbery: 200" in robbed
     assert "nothing of it is known here: Country." in text_of(html) and ">Country<" not in html
-    assert "Not measured: unknown no event shows this harm; a named person may grade it" in cell_of(html, "Structural", 0)
+    assert "Not measured: unknown no event shows this harm; a named person may grade it" in cell_of(
+        html, "Structural", 0
+    )
     assert cell_of(html, "Enforcement", 1).startswith("Not measured: unknown the enforcement ledger holds")
 
 
@@ -183,7 +185,9 @@ def test_arrests_name_the_shift_and_area_to_ask_and_what_is_everywhere_else() ->
     assert "Whoever leads shift night in Old Town, where most of these arrests were made (29 of 30)" in text
     assert "Everywhere else 10%" in text and "10 1 0" in text.split("Everywhere else")[1]
     assert "overlap" not in text
-    assert "overlap: chance alone may order them" in text_of(page(arrest_policy=arrests(**{"a@1": (9, 8), "b@1": (9, 7)})))
+    assert "overlap: chance alone may order them" in text_of(
+        page(arrest_policy=arrests(**{"a@1": (9, 8), "b@1": (9, 7)}))
+    )
     assert "Offers of help in the same time: 3." in text
 
 
@@ -206,6 +210,7 @@ def test_days_and_officers_are_in_no_box_that_counts_people() -> None:
 def test_the_scales_of_the_file_are_shown() -> None:
     html = render_outcomes(RUN, tables(), LABELS, before=None, now=NOW, book=BOOK)
     assert "marginal 0, moderate 10, serious 100, grave 365, catastrophic 2,500." in text_of(html)
+
 
 def test_a_persons_grade_stands_beside_that_of_events_and_changes_nothing_of_it() -> None:
     html, bare = page(), page(harm_grade=grade().iloc[:0])
