@@ -206,7 +206,7 @@ def operation(home: "Home", market: str | None, run_id: str | None, out: Path | 
         if not found.operations:
             click.echo("no operation has started in the year before this run")
         for each in found.operations:
-            click.echo(inert("\n".join([f"{each.title()}: {each.together}", *each.lines()])))
+            click.echo(inert("\n".join([f"{each.title()}: {each.verdict}", f"  {each.together}", *each.lines()])))
             print_frame(each.effects, title=each.market_id, as_json=False, columns=COLUMNS)
         for sentence in found.cannot_tell if found.operations else []:
             click.echo(inert(f"cannot tell: {sentence}"))

@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from flows.disclosure.group_files import read_groups, refuse_everybody
+from flows.disclosure.group_files import in_one, read_groups, refuse_everybody
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_rows import published_list
 from flows.inputs.assembly import PeopleFrames, local_zone_clock, read_map, shares_in
@@ -142,7 +143,7 @@ def write_fairness_page(
     shares: dict[str, pd.DataFrame] = {}
     if given.groups is not None:
         home.log_access("fairness_audit", {"run_id": str(run["run_id"])}, reader=reader, purpose=purpose)
-        groups = read_groups(home, given.groups)
+        groups = _joined(home, read_groups(home, given.groups), run, given.groups)
         people = _people(home, run, notes, reader=reader, purpose=purpose)
         for name in map(str, groups):
             group = groups[name].reindex(people.index)
@@ -163,6 +164,12 @@ def write_fairness_page(
     )
     path.write_text(render_fairness(page, home.catalogue), encoding="utf-8")
     return day
+
+
+def _joined(home: Home, groups: pd.DataFrame, run: pd.Series, path: Path) -> pd.DataFrame:
+    """Return the groups by the ids that stood for people in the run."""
+    with open_home_store(home) as store:
+        return in_one(groups, store.same_people(run["known_at"].to_pydatetime()), path)
 
 
 def _areas(places: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

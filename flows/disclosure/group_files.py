@@ -8,6 +8,7 @@ from flows.home.home import Home
 from models.outcomes.fairness import EVERYBODY
 from pipeline.errors import SettingsError
 from pipeline.reference_table import Column, TableFile
+from pipeline.store.same_people import SamePeople
 
 MOST_GROUPS = 20  # of one grouping; a column with more is no grouping of people
 
@@ -53,6 +54,17 @@ def read_groups(home: Home, path: Path) -> pd.DataFrame:
     names = [*groups, *sorted({each for name in groups for each in groups[name].dropna()})]
     home.refuse_mentions({f"name {number} in {path.name}": name for number, name in enumerate(names, start=1)})
     return groups
+
+
+def in_one(groups: pd.DataFrame, same: SamePeople, path: Path) -> pd.DataFrame:
+    """Return the groups by the one id of each person; SettingsError if ids of one person have different groups."""
+    by_person = groups.groupby(groups.index.map(same.one_id).rename("person_id"), sort=False)
+    if (count := int(by_person.nunique().gt(1).any(axis=1).sum())) > 0:
+        raise SettingsError(
+            f"groups of people {path}: {count} people stand in it under several ids with different groups; give each "
+            "person one group"
+        )
+    return by_person.first()
 
 
 def refuse_everybody(groups: pd.Series, what: str) -> None:

@@ -26,6 +26,7 @@ class OperationEffect:
     area_id: str
     started_at: pd.Timestamp  # local
     effects: pd.DataFrame  # rows of operation_effect
+    verdict: str  # as the register says it
     together: str
 
     def title(self) -> str:
@@ -59,6 +60,7 @@ class Effects:
                     "market_id": each.market_id,
                     "area_id": each.area_id,
                     "started_at": each.started_at.tz_convert("UTC").isoformat(),
+                    "verdict": each.verdict,
                     "together": each.together,
                     "methods": to_json_rows(each.effects.drop(columns=["market_id", "area_id", "started_at"])),
                 }
@@ -70,8 +72,8 @@ class Effects:
     def of_page(self) -> list[dict[str, Any]]:
         """Return the operations as the page takes them."""
         return [
-            {"title": each.title(), "together": each.together, "started_on": each.started_at.date(),
-             "effects": each.effects}
+            {"title": each.title(), "verdict": each.verdict, "together": each.together,
+             "started_on": each.started_at.date(), "effects": each.effects}
             for each in self.operations
         ]  # fmt: skip
 
@@ -96,12 +98,14 @@ def read_effects(home: Home, market: str | None, run_id: str | None) -> Effects:
                 f"market or area {market!r}: run {run['run_id']} knows no operation that started there; known are "
                 f"{known}"
             )
+    register = read_published(home.path, "operation_register", run["run_id"])
+    verdicts = register.set_index(["market_id", "started_at"])["measured"]
     operations = [
         OperationEffect(
-            str(market_id), own["area_id"].iloc[0], own["started_at"].iloc[0].tz_convert(zone),
-            own.reset_index(drop=True), together(own),
+            str(market_id), own["area_id"].iloc[0], start.tz_convert(zone), own.reset_index(drop=True),
+            verdict=str(verdicts.get((market_id, start), "")), together=together(own),
         )
-        for market_id, own in rows.groupby("market_id", sort=True)
+        for (market_id, start), own in rows.groupby(["market_id", "started_at"], sort=True)
     ]  # fmt: skip
     day = run["as_of"].tz_convert(zone).date()
     return Effects(f"{run['force_name']}, {day}, run {run['run_id']}", operations)

@@ -15,8 +15,8 @@ FIRST = "difference_in_differences"  # the method whose figures are told where i
 VERDICT_COLUMNS = ("market_id", "started_at", "answer", "measured")
 NOT_LATEST = "only the latest operation at a market is measured, for a year"
 OWN_COMPARISON = (
-    "measured beside places with about as many reports and no operation, whatever comparison was registered; that one "
-    "is for whoever evaluates it"
+    "measured beside places without an operation that had about as many reports",
+    "what was registered as comparison is for whoever evaluates it",
 )
 _WORDS = {"better": "better by more than chance", "worse": "worse by more than chance", "cannot_tell": "cannot tell"}
 
@@ -71,13 +71,17 @@ def judge_operation(effects: pd.DataFrame, harm: Row) -> tuple[str, str]:
     """
     measured = effects.dropna(subset="finding")
     if measured.empty:
-        why = str(effects["why"].iloc[0]) if len(effects) else NOT_LATEST
+        why = _first(effects)["why"].removeprefix("not measured: ") if len(effects) else NOT_LATEST
         return "cannot_tell", f"cannot tell: {why}"
     sound = measured[~measured["is_doubtful"].astype(bool)]
     answer, because = _judged(sound, _sign(harm.get("harm_target_change_lo"), harm.get("harm_target_change_hi")))
-    shown = sound if len(sound) else measured
-    first = next(iter(shown[shown["method"] == FIRST].to_dict("records")), shown.iloc[0].to_dict())
-    return answer, "; ".join([f"{_WORDS[answer]}: {_figures(first)}", *because, OWN_COMPARISON])
+    first = _first(sound if len(sound) else measured)
+    return answer, "; ".join([f"{_WORDS[answer]}: {_figures(first)}", *because, *OWN_COMPARISON])
+
+
+def _first(effects: pd.DataFrame) -> Row:
+    row: Row = effects.sort_values("method", key=lambda name: name != FIRST, kind="stable").iloc[0].to_dict()
+    return row
 
 
 def _of(table: pd.DataFrame, operation: Row) -> pd.DataFrame:

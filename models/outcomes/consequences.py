@@ -9,6 +9,7 @@ before, so that a season that was there a year ago is none.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -188,7 +189,10 @@ def _measured(row: Row, indicator: Indicator, series: Series, since: int, seed: 
     # A few events that happen to be even, or none, have a narrow interval and say little.
     is_count = isinstance(series, Ratio) and not series.is_share
     is_few = is_count and before / row["weeks_before"] * since < LEAST
-    found = _mix_in_words(series, since, row) if isinstance(series, Mix) else _in_words(row, series)
+    if isinstance(series, Mix):
+        found = _mix_in_words(series, since, row)
+    else:
+        found = f"{_in_words(row, series)}; {_change_in_words(row)}"
     return _answered(row, indicator, found, is_better=is_better, is_few=is_few)
 
 
@@ -207,26 +211,34 @@ def _answered(row: Row, indicator: Indicator, found: str, *, is_better: bool = F
 
 
 def _in_words(row: Row, series: Series) -> str:
-    """Return the levels with what they rest on, and the change."""
-    change = _change_in_words(row)
+    """Return the levels with what they rest on."""
     if "before_count" not in row:
-        return f"counts of fewer than ten people are withheld{change}"
+        return "counts of fewer than ten people are withheld"
     before, after = ((row[f"{when}_level"], f"{row[f'{when}_count']:.0f}") for when in ("before", "after"))
     if isinstance(series, Values):
-        return f"median {after[0]:.2f} of {after[1]} since, {before[0]:.2f} of {before[1]} before{change}"
+        return f"median {after[0]:.2f} of {after[1]} since, {before[0]:.2f} of {before[1]} before"
     if row["unit"] == "share":
-        return f"{after[0]:.0%} of {after[1]} since, {before[0]:.0%} of {before[1]} before{change}"
+        return f"{after[0]:.0%} of {after[1]} since, {before[0]:.0%} of {before[1]} before"
     if isinstance(series, Ratio) and series.is_share:
-        hours = f"{after[0]:.1f} for each of {after[1]} hours since, {before[0]:.1f} for each of {before[1]} before"
-        return f"{hours}{change}"
-    weeks = f"{after[1]} in {row['weeks_after']} weeks since, {before[1]} in {row['weeks_before']} weeks before"
-    return f"{weeks}{change}"
+        return f"{after[0]:.1f} for each of {after[1]} hours since, {before[0]:.1f} for each of {before[1]} before"
+    told = f"{after[1]} in {row['weeks_after']} weeks since, {before[1]} in {row['weeks_before']} weeks before"
+    return told + (_elsewhere(series, row["weeks_after"]) if isinstance(series, Ratio) else "")
+
+
+def _elsewhere(series: Ratio, since: int) -> str:
+    """Return the counts of the rest of the force that the place is set beside."""
+    if series.bottom is None:
+        return ""
+    after, before = series.bottom[-since:].sum(), series.bottom[:-since].sum()
+    if min(after, before) < FEWEST_PEOPLE:
+        return ", elsewhere fewer than ten on a side"
+    return f", elsewhere {after:.0f} and {before:.0f}"
 
 
 def _change_in_words(row: Row) -> str:
     if np.isnan(row["change"]):
-        return ""
-    return f", {row['change']:+.0%} (likely range {row['change_lo']:+.0%} to {row['change_hi']:+.0%})"
+        return "too few before to say by how much"
+    return f"{row['change']:+.0%} (likely range {row['change_lo']:+.0%} to {row['change_hi']:+.0%})"
 
 
 def _mix_in_words(mix: Mix, since: int, row: Row) -> str:
@@ -284,11 +296,11 @@ def _displaced(place: Place, rows: pd.DataFrame) -> list[Row]:
     else:
         row |= change | {"before_level": beside, "after_level": found["ring_after"]}
         row |= {"before_count": found["ring_before"], "after_count": found["ring_after"]}
-        told = f"{row['after_level']:.0f} observed, {beside:.1f} expected{_change_in_words(row)}"
-    told = told if found["split"] == "all" else f"of {found['part']} {told}"
+        told = f"{row['after_level']:.0f} observed, {beside:.1f} expected; {_change_in_words(row)}"
+    where = DISPLACED if found["split"] == "all" else replace(DISPLACED, what=f"{DISPLACED.what} ({found['part']})")
     # A rise that is noticed only from more reports on than the market would have had says nothing of displacement.
     is_blind = not found["least_rise"] <= found["target_expected"]
-    return [_answered(row, DISPLACED, told, is_few=is_blind)]
+    return [_answered(row, where, told, is_few=is_blind)]
 
 
 def _watched(name: str, area_id: str | None, rows: pd.DataFrame) -> list[Row]:
@@ -303,5 +315,5 @@ def _watched(name: str, area_id: str | None, rows: pd.DataFrame) -> list[Row]:
     row |= {"weeks_after": widest["days"] / 7, "before_level": widest["expected"], "after_level": widest["observed"]}
     row |= {f"change{end}": widest[f"ratio{end}"] - 1 for end in ("", "_lo", "_hi")}
     row |= {"p_value": widest["p_value"], "is_alarm": bool(rows["is_alarm"].any())}
-    told = f"{int(widest['observed'])} observed, {widest['expected']:.1f} expected{_change_in_words(row)}"
+    told = f"{int(widest['observed'])} observed, {widest['expected']:.1f} expected; {_change_in_words(row)}"
     return [_answered(row, OVERDOSES, told)]

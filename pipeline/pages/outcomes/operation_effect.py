@@ -34,7 +34,7 @@ def render_operation_effects(
     title : str
         The force and the run.
     operations : sequence of mapping
-        title, together (how far the methods agree), started_on (local day), effects (rows of operation_effect).
+        title, verdict, together (how far the methods agree), started_on (local day), effects (of operation_effect).
     cannot_tell : sequence of str
         What no method can tell, in sentences.
     catalogue : Catalogue, optional
@@ -67,6 +67,7 @@ def _section(operation: Mapping[str, Any], catalogue: Catalogue) -> dict[str, An
     measured = [row for row in rows if row["finding"]]
     return {
         "title": operation["title"],
+        "verdict": operation["verdict"],
         "together": operation["together"],
         "rows": rows,
         "weeks": _weeks(operation, measured, catalogue) if measured else None,

@@ -350,9 +350,12 @@ def test_a_run_measures_displacement_of_what_was_started_and_drafts_the_report(h
     evaluated = json.loads(run_cli(later, "evaluate", "operation", plan["market_id"], "--out", page, "--json"))
     [own] = evaluated["operations"]
     assert own["market_id"] == plan["market_id"] and len(own["methods"]) == 3 and own["together"]
+    registered = read_published(home.path, "operation_register").set_index("market_id").loc[own["market_id"]]
+    assert own["verdict"] == registered["measured"]
+    assert {row["answer"] for row in own["methods"]} == {registered["answer"]}
     assert "Whether operations helped" in page.read_text() and plan["market_id"] in page.read_text()
     said = run_cli(later, "evaluate", "operation", plan["area_id"])
-    assert "cannot tell: The cause" in said and own["together"] in said
+    assert "cannot tell: The cause" in said and own["together"] in said and own["verdict"] in said
     register = json.loads(run_cli(later, "show", "register", "--json"))
     assert [each["subject"] for each in register if each["kind"] == "operation"] == [plan["market_id"]]
     assert {each["subject"] for each in register if each["kind"] == "list"} == set(CHOSEN_LISTS)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from flows.command import cli
 from flows.disclosure import fairness
 from flows.disclosure.fairness import GivenFiles, write_fairness_page
-from flows.disclosure.group_files import MOST_GROUPS, read_groups
+from flows.disclosure.group_files import MOST_GROUPS, in_one, read_groups
 from flows.evaluation.people_validation import forecasts_of_records
 from flows.home.home import Home
 from flows.home.store_access import open_home_snapshot, open_home_store
@@ -22,7 +22,8 @@ from flows.human_log.audit_events import audit_report
 from flows.human_log.ledger import read_ledger
 from pipeline.errors import PersonMentionedError, PurposeError, SettingsError
 from pipeline.publication.publish import runs
-from tests.town import AS_OF, TownRun, naming
+from pipeline.store.same_people import SamePeople
+from tests.town import AS_OF, CLOCK, TownRun, naming
 
 READING = {"reader": "Auditor, J. Sol", "purpose": "monthly fairness audit"}
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -43,7 +44,7 @@ def groups(home: Home, town_run: TownRun, tmp_path_factory: pytest.TempPathFacto
     group, though half of everybody is; in `tongue` few are in one group.
     """
     with open_home_store(home) as store:
-        people = pd.Series(store.pseudonyms())
+        people, same = pd.Series(store.pseudonyms()), store.same_people()
     random = np.random.default_rng(3)
     is_seller = people.isin(town_run.restricted("dealer_ranking")["person_id"])
     table = pd.DataFrame(
@@ -54,8 +55,9 @@ def groups(home: Home, town_run: TownRun, tmp_path_factory: pytest.TempPathFacto
             "tongue": random.choice(["first", "second", "third"], len(people), p=[0.7, 0.295, 0.005]),
         }
     )
+    table = table.set_index("person_id").loc[people.map(same.one_id)].set_axis(pd.Index(people, name="person_id"))
     path = tmp_path_factory.mktemp("groups") / "groups.csv"
-    table.to_csv(path, index=False)
+    table.to_csv(path)
     return path
 
 
@@ -230,6 +232,15 @@ def test_pseudonyms_and_own_ids_are_the_same_people(home: Home, town_run: TownRu
     found = read_groups(home, path)
     assert found.index.tolist() == pseudonyms[:2]
     assert found["quarter"].isna().tolist() == [False, True]
+
+
+def test_ids_of_one_person_have_one_group() -> None:
+    same = SamePeople.of([("p_a", "p_b", CLOCK)])
+    given = pd.DataFrame({"quarter": ["east", None, "west"]}, index=pd.Index(["p_b", "p_a", "p_c"], name="person_id"))
+    assert in_one(given, same, Path("g.csv"))["quarter"].to_dict() == {"p_a": "east", "p_c": "west"}
+    given.loc["p_a"] = "north"
+    with pytest.raises(SettingsError, match="1 people stand in it under several ids with different groups"):
+        in_one(given, same, Path("g.csv"))
 
 
 def test_other_drafts_take_no_groups(home: Home, groups: Path, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def ways(
                 **{"observed": 58, "expected": 98.0, "change": (low + high) / 2, "change_lo": low, "change_hi": high},
                 **{"net_change": sum(net) / 2, "net_change_lo": net[0], "net_change_hi": net[1], "least_fall": 0.35},
                 **{"finding": ("fall" if high < 0 else "rise" if low > 0 else "undecided") if is_measured else None},
-                **{"is_doubtful": number in doubtful, "why": "not measured: too few places"},
+                **{"is_doubtful": number in doubtful, "why": "not measured: no place to compare with"},
             }
         )
     return pd.DataFrame(rows)
@@ -41,31 +41,31 @@ def harm(low: float, high: float) -> dict[str, float]:
     return {"harm_target_change_lo": low, "harm_target_change_hi": high}
 
 
-@pytest.mark.parametrize(
-    ("effects", "of_harm", "answer", "words"),
-    [
-        (ways(FALL, FALL, FALL), HARM, "better", "better by more than chance: 58 reports at the market in 9 weeks, "),
-        (ways(FALL, FALL), harm(-9, 3), "better", "98 expected: -40 (likely range -60 to -20)"),
-        (ways(RISE, RISE, net=RISE), {}, "worse", "worse by more than chance"),
-        (ways(FALL, NEITHER), HARM, "cannot_tell", "the ways of measuring do not agree"),
-        (ways(FALL, RISE), HARM, "cannot_tell", "the ways of measuring do not agree"),
-        (
-            ways(NEITHER, NEITHER),
-            HARM,
-            "cannot_tell",
-            "chance alone may explain it, a fall by 35% or more would likely",
-        ),
-        (ways(NEITHER), harm(5, 90), "cannot_tell", "harm rose by more than chance, reports did not"),
-        (ways(FALL, FALL), harm(5, 90), "cannot_tell", "but harm rose by more than chance"),
-        (ways(RISE, RISE, doubtful=(0, 1)), harm(5, 90), "cannot_tell", "the assumptions of every way of measuring"),
-        (ways(RISE, FALL, doubtful=(0,)), HARM, "better", "better by more than chance"),
-        (ways(FALL, net=RISE), HARM, "cannot_tell", "with 500 m around the market it is not so"),
-        (ways(FALL, net=(-9.0, 30.0)), HARM, "cannot_tell", "with 500 m around the market it is not so"),
-        (ways(FALL, net=NONE), HARM, "better", "whether it moved nearby could not be measured"),
-        (ways(NONE, NONE), harm(5, 90), "cannot_tell", "cannot tell: not measured: too few places"),
-        (ways(), harm(5, 90), "cannot_tell", NOT_LATEST),
-    ],
-)
+CASES = [
+    (ways(FALL, FALL, FALL), HARM, "better", "better by more than chance: 58 reports at the market in 9 weeks, "),
+    (ways(FALL, FALL), harm(-9, 3), "better", "98 expected: -40 (likely range -60 to -20)"),
+    (ways(RISE, RISE, net=RISE), {}, "worse", "worse by more than chance"),
+    (ways(FALL, NEITHER), HARM, "cannot_tell", "the ways of measuring do not agree"),
+    (ways(FALL, RISE), HARM, "cannot_tell", "the ways of measuring do not agree"),
+    (
+        ways(NEITHER, NEITHER),
+        HARM,
+        "cannot_tell",
+        "chance alone may explain it, a fall by 35% or more would likely",
+    ),
+    (ways(NEITHER), harm(5, 90), "cannot_tell", "harm rose by more than chance, reports did not"),
+    (ways(FALL, FALL), harm(5, 90), "cannot_tell", "but harm rose by more than chance"),
+    (ways(RISE, RISE, doubtful=(0, 1)), harm(5, 90), "cannot_tell", "the assumptions of every way of measuring"),
+    (ways(RISE, FALL, doubtful=(0,)), HARM, "better", "better by more than chance"),
+    (ways(FALL, net=RISE), HARM, "cannot_tell", "with 500 m around the market it is not so"),
+    (ways(FALL, net=(-9.0, 30.0)), HARM, "cannot_tell", "with 500 m around the market it is not so"),
+    (ways(FALL, net=NONE), HARM, "better", "whether it moved nearby could not be measured"),
+    (ways(NONE, NONE), harm(5, 90), "cannot_tell", "cannot tell: no place to compare with"),
+    (ways(), harm(5, 90), "cannot_tell", NOT_LATEST),
+]
+
+
+@pytest.mark.parametrize(("effects", "of_harm", "answer", "words"), CASES)
 def test_better_and_worse_need_agreement_and_all_else_cannot_be_told(
     effects: pd.DataFrame, of_harm: dict[str, float], answer: str, words: str
 ) -> None:
@@ -74,7 +74,7 @@ def test_better_and_worse_need_agreement_and_all_else_cannot_be_told(
     found, told = judge_operation(effects, of_harm)
     assert (found, words in told) == (answer, True), told
     assert not any(name.replace("_", " ") in told for name in METHODS) and "80%" not in told
-    assert told.endswith(OWN_COMPARISON) or effects["finding"].isna().all()
+    assert told.endswith("; ".join(OWN_COMPARISON)) or effects["finding"].isna().all()
 
 
 @given(st.lists(st.sampled_from([FALL, RISE, NEITHER, NONE]), min_size=1, max_size=3), st.sets(st.integers(0, 2)))

@@ -206,7 +206,7 @@ def test_the_alarms_of_displacement_and_of_the_overdose_watch_are_told_and_not_j
     table = measure_consequences(EMPTY, OPERATION, displacement, watches, **more_args)
     told = table.set_index(["place", "indicator"]).loc[MARKET]
     assert told.loc["displaced", ["change", "change_lo", "change_hi"]].tolist() == pytest.approx([0.3, 0.05, 0.5])
-    ring = "of 0-250 m 52 observed, 40.0 expected, +30% (likely range +5% to +50%); worse by more"
+    ring = "(0-250 m): 52 observed, 40.0 expected; +30% (likely range +5% to +50%); worse by more"
     assert ring in told.loc["displaced", "why"]
     assert told.loc["overdoses", ["change", "after_level"]].tolist() == [1.5, 5]
     assert told.loc[["displaced", "overdoses"], "is_alarm"].all()
@@ -248,7 +248,7 @@ def test_displacement_without_power_or_before_28_days_cannot_be_told() -> None:
     wide = displaced((-10.0, -40.0, 300.0))
     assert wide["answer"] == "cannot_tell"
     assert wide["why"].endswith(
-        "190 observed, 200.0 expected, -5% (likely range -20% to +150%); "
+        "190 observed, 200.0 expected; -5% (likely range -20% to +150%); "
         "cannot tell: a rise by 10% or more may have happened or not"
     )
     early = displaced((80.0, 60.0, 90.0), weeks=3)
@@ -284,6 +284,7 @@ def test_a_change_for_the_better_is_said_and_one_that_may_be_neither_is_not(
     assert row["answer"] == answer, row["why"]
     assert f"{row['after_count']:.0f}" in row["why"] and f"{row['before_count']:.0f}" in row["why"]
     assert "80%" not in row["why"] and "bits" not in row["why"]
+    assert (", elsewhere " in row["why"]) == (key == (MARKET, "violence"))
 
 
 def test_no_event_where_less_than_ten_were_expected_is_not_called_not_worse() -> None:

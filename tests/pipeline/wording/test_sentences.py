@@ -6,11 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from models.effects.verdict import judge_operation
 from pipeline.events.reasons import WORDS
 from pipeline.publication.publish import read_published
 from pipeline.publication.tables import read_tables
 from pipeline.wording.catalogue import Catalogue, read_catalogue
 from pipeline.wording.sentences import patterns
+from tests.models.effects.test_verdict import CASES
 from tests.models.outcomes.forces import Planted, evidence_of, measured
 
 ROOT = Path(__file__).parents[3]
@@ -22,6 +24,7 @@ SENTENCES = {
     "sensitivity_summary": ["meaning"],
     "crackdown_plan": ["why"],
     "feedback": ["not_measured_because"],
+    "operation_register": ["measured"],
     "consequence": ["why", "not_measured_because", "weakened_by", "unit"],
 }
 HALF = "It would leave the 5 worst if violence fell by about half and nothing else changed."
@@ -145,6 +148,18 @@ def test_every_reason_for_leaving_a_report_out_has_words_in_both_languages():
 def test_every_sentence_of_consequences_is_known_in_spanish():
     """Of planted ones, which no town of the tests has."""
     catalogue = read_catalogue("es")
-    table = measured(evidence_of(2, Planted(shifted=0.5)))
-    told = pd.concat([table[name] for name in SENTENCES["consequence"]]).dropna().unique()
+    tables = [measured(evidence_of(2, planted)) for planted in (Planted(shifted=0.5), Planted({"violence_near": 0.3}))]
+    told = pd.concat([table[name] for table in tables for name in SENTENCES["consequence"]]).dropna().unique()
     assert [text for text in told if "<span lang" in catalogue.sentence_html(text)] == []
+
+
+def test_every_verdict_on_an_operation_is_known_in_spanish():
+    catalogue = read_catalogue("es")
+    told = [judge_operation(effects, harm)[1] for effects, harm, _, _ in CASES if len(effects)]
+    told.append("too early to say: 28 days are needed, 9 have passed")
+    assert [text for text in told if "<span lang" in catalogue.sentence_html(text)] == []
+    said = catalogue.sentence(told[0])
+    assert said.startswith(
+        "mejor, m\u00e1s de lo que explica el azar: 58 avisos en el mercado en 9 semanas, 98 esperados"
+    )
+    assert "reports" not in said and "registered" not in said

@@ -29,6 +29,7 @@ EFFECTS = pd.DataFrame(
 OPERATION = {
     "title": "market_3_4 in A03@1", "together": "No method could measure it: nothing can be said.",
     "started_on": date(2026, 3, 2), "effects": EFFECTS,
+    "verdict": "too early to say: 28 days are needed, 14 have passed",
 }  # fmt: skip
 
 
@@ -41,7 +42,17 @@ def page(language: str = "en", **changed: object) -> str:
 def test_the_page_shows_figures_plots_and_what_could_not_be_measured() -> None:
     html = page()
     assert html.count("<svg") == 2 and "2026-02-09" in html and "2026-03-09" in html
-    for text in ("-22", "-40 to -4", "41%", "45%", "a fall", "undecided", "(in doubt)", "8 donors &amp; 20 weeks"):
+    for text in (
+        "-22",
+        "-40 to -4",
+        "41%",
+        "45%",
+        "a fall",
+        "undecided",
+        "(in doubt)",
+        "too early to say",
+        "8 donors &amp; 20 weeks",
+    ):
         assert text in html, text
     assert html == page()
     assert "http" not in html.replace("http-equiv", "")
@@ -56,6 +67,7 @@ def test_the_page_without_operations_or_figures_says_so() -> None:
 def test_what_none_can_tell_is_in_the_language_of_the_page() -> None:
     assert set(CANNOT_TELL) <= set(patterns())
     spanish = page("es")
+    assert "demasiado pronto" in spanish.lower()
     assert '<html lang="es">' in spanish and "Ningún método pudo medirla" in spanish
     assert not any(sentence in spanish for sentence in CANNOT_TELL)
 
