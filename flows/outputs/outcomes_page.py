@@ -241,7 +241,9 @@ def _operations(register: pd.DataFrame, tables: Mapping[str, pd.DataFrame], zone
                 "why_not_offered": helped and _why_missing(helped["not_recorded"], "diversions_offered"),
                 "costs": own,
                 "why": {} if own is None else {name: _why_missing(own["not_recorded"], name) for name in OF_OPERATION},
-                "share": _share(own and own["harm_averted"], whole) if row["answer"] in ("better", "worse") else None,
+                "share": _share(own["harm_averted"] if own else None, whole)
+                if row["answer"] in ("better", "worse")
+                else None,
             }
         )
     return found

@@ -22,7 +22,8 @@ NONE_REPORTED = "no event that counts here was reported in the window, which doe
 NONE_IN_LEDGER = "the enforcement ledger holds nothing that counts here"
 COLUMNS = (
     "position", "matrix", "matrix_row", "matrix_column", "answered_by", "state", *GRADE, "confidence", "event_count",
-    "events_per_week", "per_100000_residents", "counted_days", "items", "item_counts", "item_severities", "evidence_ids",
+    "events_per_week", "per_100000_residents", "counted_days", "items", "item_counts", "item_severities",
+    "evidence_ids",
     "why_not_measured", "has_moved", *(f"{name}_before" for name in GRADE), "moved_items", "moved_counts",
 )  # fmt: skip
 
@@ -84,8 +85,8 @@ def grade_cells(
     -------
     pandas.DataFrame
         Columns `COLUMNS`. items, item_counts and item_severities are the offences or figures that counted; event_count,
-        events_per_week and evidence_ids are of the events that are as severe as the cell or more. moved_items and moved_counts are by
-        how many events each of them changed, where the grade of the cell moved.
+        events_per_week and evidence_ids are of the events that are as severe as the cell or more. moved_items and
+        moved_counts are by how many events each of them changed, where the grade of the cell moved.
     """
     weights = codebook["harm_days"].to_dict()
     items = {

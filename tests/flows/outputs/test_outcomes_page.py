@@ -94,15 +94,18 @@ def tables(**more: pd.DataFrame) -> dict[str, pd.DataFrame]:
         due_since=None,
         found=None,
         answer="better",
-        measured="better by more than chance: 5 reports at the market in 4 weeks, 12 expected: -7 (likely range -9 to -5)",
+        measured="better by more than chance: 5 reports in 4 weeks, 12 expected: -7 (likely range -9 to -5)",
     )
     return {
         "area_ranking": rows("area_ranking", 1, area_id="a@1", area_name="Old Town"),
         "operation_register": register,
         "promise": rows(
-            "promise", 2, market_id="m1", announced_at=pd.Timestamp("2026-01-10 09:00", tz="UTC"), status=["kept", "open"]
+            "promise", 2, market_id="m1", status=["kept", "open"],
+            announced_at=pd.Timestamp("2026-01-10 09:00", tz="UTC"),
         ),
-        "crackdown_plan": rows("crackdown_plan", 1, market_id="m1", phase="maintain", tell_partners_on=date(2026, 1, 9)),
+        "crackdown_plan": rows(
+            "crackdown_plan", 1, market_id="m1", phase="maintain", tell_partners_on=date(2026, 1, 9)
+        ),
         "harm_matrix": rows("harm_matrix", len(matrix), **{name: matrix[name] for name in matrix}),
         "harm_grade": pd.concat([grade(**STRUCTURAL), grade(**PHYSICAL)], ignore_index=True),
         "enforcement_ledger": ledger, "scoreboard": board, "consequence": consequence,
