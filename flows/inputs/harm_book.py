@@ -40,11 +40,14 @@ def read_harm_book(path: Path, codebook: pd.DataFrame) -> HarmBook:
 
 
 def _check_figures(book: HarmBook, where: str) -> None:
-    known = [column.name for column in read_tables().published["enforcement_ledger"].columns if column.is_number]
+    columns = read_tables().published["enforcement_ledger"].columns
+    known = [column.name for column in columns if column.duckdb_type == "BIGINT"]  # days and hours are no events
     for matrix, row, column, cell in book.cells():
         if unknown := sorted(set(cell.ledger) - set(known)):
             near = did_you_mean(unknown[0], known)
-            raise SettingsError(f"{where}: {matrix}.{row}.{column}: {unknown[0]!r} is no figure of the ledger; {near}")
+            raise SettingsError(
+                f"{where}: {matrix}.{row}.{column}: {unknown[0]!r} counts nothing in the ledger; {near}"
+            )
 
 
 def _check_offences(book: HarmBook, matrix: str, codebook: pd.DataFrame, where: str) -> None:

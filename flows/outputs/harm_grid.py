@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from models.outcomes.harm_book import MATRICES, PRIORITIES
+from models.outcomes.harm_book import INCIDENCES, MATRICES, PRIORITIES, SEVERITIES, HarmBook
 from pipeline.pages.base import page_rows
 from pipeline.wording.catalogue import Catalogue, message
 
@@ -17,13 +17,14 @@ TITLES = {
 }
 INTROS = {
     "type_by_level": message(
-        "Reported offences of the whole force, by the kind of harm that they do. A robbery hurts body and purse: it "
-        "counts in two cells. Possession of drugs and stops count in none: they say what police did."
+        "Offences and overdoses (which are no offence) as the whole force had them reported, by the kind of harm that "
+        "they do. A robbery hurts body and purse: it counts in two boxes. Possession of drugs and stops count in none: "
+        "they say what police did."
     ),
     "source_by_bearer": message(
-        "Drug use, drug supply and drug production do harm, and so does enforcement: days in custody, complaints and "
-        "injuries are counted as harm here, from the ledger below. Most violence is in no cell, because its record "
-        "does not say whether drugs had to do with it."
+        "Drug use, drug supply and drug production do harm, and so does enforcement: arrests, complaints and injuries "
+        "of the public are counted as harm here. Days in custody and officers who were hurt are told below, in their "
+        "own units. Most violence is in no box, because its record does not say whether drugs had to do with it."
     ),
 }
 WORDS = {
@@ -62,6 +63,17 @@ GRADES = {
     "persistent": message("persistent"),
     "continuous": message("continuous"),
 }
+EVENTS = {  # confidence of a grade from events
+    "low": message("it rests on few cases"),
+    "medium": message("it rests on some cases"),
+    "high": message("it rests on many cases"),
+}
+OR_WORSE = {  # the least severe ones leave nothing out
+    "moderate": message("moderate or worse"),
+    "serious": message("serious or worse"),
+    "grave": message("grave or worse"),
+    "catastrophic": message("catastrophic"),
+}
 CONFIDENCE = {
     "low": message("low confidence"),
     "medium": message("medium confidence"),
@@ -73,21 +85,21 @@ ANSWERED_BY = {
     "national": message("National agencies"),
 }
 FIGURES = {  # of the enforcement ledger
-    "custody_days": message("days in custody"),
-    "prison_days": message("days in prison"),
-    "treatment_lost": message("people lost to treatment"),
+    "arrests": message("arrests"),
+    "possession_arrests": message("arrests for possession or use of drugs"),
+    "treatment_lost": message("arrests after which treatment was left"),
     "complaints": message("complaints"),
     "injured_public": message("members of the public injured"),
     "dead_public": message("members of the public killed"),
-    "injured_officers": message("officers injured"),
-    "dead_officers": message("officers killed"),
 }
 
 
 def matrices(
     table: pd.DataFrame, grades: pd.DataFrame, labels: Mapping[Any, str], now: datetime, catalogue: Catalogue
 ) -> list[dict[str, Any]]:
-    """Return each matrix as title, intro, heads of columns and rows of cells.
+    """Return each matrix as title, intro, heads of columns, rows of cells and heads of the columns that are left out.
+
+    A column is left out where agencies of the country answer for all of it and nothing of it is known.
 
     Parameters
     ----------
@@ -104,19 +116,40 @@ def matrices(
     rows = {tuple(row[name] for name in PLACE): row for row in page_rows(table)}
     drawn = []
     for matrix, (names, columns) in MATRICES.items():
-        lines = [
-            {
-                "head": catalogue.text(WORDS[name]),
-                "cells": [
-                    _cell(rows[matrix, name, column], given.get((matrix, name, column)), labels, catalogue)
-                    for column in columns
-                ],
-            }
+        cells = {
+            (name, column): _cell(rows[matrix, name, column], given.get((matrix, name, column)), labels, catalogue)
             for name in names
+            for column in columns
+        }
+        empty = [column for column in columns if all(_is_of_others(cells[name, column]) for name in names)]
+        shown = [column for column in columns if column not in empty]
+        heads = {column: catalogue.text(WORDS[column]) for column in columns}
+        lines = [
+            {"head": catalogue.text(WORDS[name]), "cells": [cells[name, column] for column in shown]} for name in names
         ]
-        heads = [catalogue.text(WORDS[column]) for column in columns]
-        drawn.append({"title": TITLES[matrix], "intro": INTROS[matrix], "columns": heads, "rows": lines})
+        drawn.append(
+            {
+                "title": TITLES[matrix],
+                "intro": INTROS[matrix],
+                "columns": [heads[column] for column in shown],
+                "rows": lines,
+                "left_out": [heads[column] for column in empty],
+            }
+        )
     return drawn
+
+
+def _is_of_others(cell: Mapping[str, Any]) -> bool:
+    """Return whether agencies of the country answer for a cell of which nothing is known."""
+    return cell["answered_by"] == "national" and not cell["is_measured"] and cell["given"] is None
+
+
+def scales(book: HarmBook) -> dict[str, list[tuple[str, float]]]:
+    """Return each severity with its least harm points, and each incidence with its least events a week, in words."""
+    return {
+        "severities": [(GRADES[name], getattr(book.severity, name)) for name in SEVERITIES],
+        "incidences": [(GRADES[name], getattr(book.incidence.in_the_force, name)) for name in INCIDENCES],
+    }
 
 
 def _cell(
@@ -128,19 +161,29 @@ def _cell(
     return {
         "is_measured": is_measured,
         "tone": shown["priority"] if shown else "none",
-        "own": _grade(row, catalogue) if is_measured else None,
+        "own": {**_grade(row, catalogue), "confidence": catalogue.text(EVENTS[row["confidence"]])}
+        if is_measured
+        else None,
         "count": row["event_count"],
+        "every": sum(row["item_counts"]),
         "days": row["counted_days"],
-        "items": [
-            (item_words(name, labels, catalogue), count)
-            for name, count in sorted(zip(row["items"], row["item_counts"], strict=True), key=lambda each: -each[1])
-        ],
-        "evidence": row["evidence_ids"],
+        "or_worse": catalogue.text(OR_WORSE[row["severity"]]) if row["severity"] in OR_WORSE else "",
+        "items": _items(row, labels, catalogue),
         "why": row["why_not_measured"],
         "given": None if given is None else {**given, **_grade(given, catalogue)},
         "answered_by": row["answered_by"],
         "answered_words": catalogue.text(ANSWERED_BY[row["answered_by"]]),
     }
+
+
+def _items(row: Mapping[str, Any], labels: Mapping[Any, str], catalogue: Catalogue) -> list[tuple[str, int, bool]]:
+    """Return what counted in a cell: words, how often, and whether it is as severe as the cell or more; those first."""
+    least = SEVERITIES.index(row["severity"]) if row["severity"] else 0
+    found = [
+        (item_words(name, labels, catalogue), count, SEVERITIES.index(severity) >= least)
+        for name, count, severity in zip(row["items"], row["item_counts"], row["item_severities"], strict=True)
+    ]
+    return sorted(found, key=lambda each: (not each[2], -each[1]))
 
 
 def _grade(row: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:

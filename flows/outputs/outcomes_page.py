@@ -10,8 +10,11 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.inputs.assembly import read_run_codebook
-from flows.outputs.harm_grid import in_short, matrices, moves
+from flows.inputs.harm_book import read_harm_book
+from flows.outputs.harm_grid import in_short, matrices, moves, scales
 from flows.outputs.kept_run import kept_run
+from models.outcomes.harm_book import HarmBook
+from models.statistics.intervals import shares
 from pipeline.briefing.scoreboard import board
 from pipeline.pages.base import page_environment, page_rows
 from pipeline.privacy.pii_guard import refuse_people_in_text
@@ -19,12 +22,19 @@ from pipeline.publication.publish import read_places, runs
 from pipeline.publication.tables import read_tables
 from pipeline.wording.catalogue import Catalogue, message
 
-METHODS = {
-    "interrupted_time_series": message("its own trend, continued"),
-    "difference_in_differences": message("beside places without an operation"),
-    "synthetic_control": message("beside the places most like it"),
+ANSWERS = {  # whether an operation helped
+    "better": message("It helped"),
+    "worse": message("It got worse"),
+    "cannot_tell": message("Cannot tell"),
+    "too_early": message("Too early to say"),
 }
-FINDINGS = {"fall": message("fewer"), "rise": message("more"), "undecided": message("chance may explain it")}
+PHASES = {
+    "announce": message("it is announced"),
+    "concentrate": message("officers are concentrated there"),
+    "maintain": message("held with fewer hours"),
+    "move": message("the hours move on"),
+    "hold": message("no hours now"),
+}
 STATES = {
     "registered": message("registered"),
     "running": message("goes on"),
@@ -34,13 +44,20 @@ STATES = {
 BOARD = ("scoreboard", "enforcement_ledger")
 TABLES = (
     "harm_matrix", "harm_grade", "enforcement_ledger", "enforcement_cost", "arrest_policy", "scoreboard", "consequence",
-    "operation_effect", "operation_register", "area_ranking",
+    "operation_register", "area_ranking", "crackdown_plan", "promise",
 )  # fmt: skip
 COSTS = (  # of the enforcement ledger, as the page shows them
     "operation_hours", "arrests", "possession_arrests", "custody_days", "prison_days", "court_cases", "treatment_lost",
     "complaints", "injured_public", "injured_officers", "deaths",
 )  # fmt: skip
-OF_OPERATION = ("operation_hours", "arrests", "custody_days", "complaints", "injuries", "deaths")
+AREAS = 10  # whose arrests are told apart
+OF_OPERATION = ("operation_hours", "arrests", "possession_arrests", "custody_days", "complaints", "injuries", "deaths")
+CONSEQUENCE_ANSWERS = {
+    "worse": message("Worse by more than chance"),
+    "better": message("Better by more than chance"),
+    "not_worse": message("Not worse"),
+    "cannot_tell": message("Cannot tell"),
+}
 CONSEQUENCES = {
     "black_market": message("Black market: is the trade left more violent, dearer or dirtier?"),
     "policy": message("Policy displacement: does enforcement crowd out health?"),
@@ -56,8 +73,16 @@ def write_outcomes_page(home: Home, run_id: str | None, path: Path) -> None:
     tables = read_places(home.path, [name for name in TABLES if name in read_tables().published], run["run_id"])
     kept = runs(home.path).set_index("run_id")["as_of"]
     before = kept.get(run["predecessor_run_id"])
-    labels = read_run_codebook(home.settings, run["as_of"].to_pydatetime())["label"]
-    html = render_outcomes(run, tables, labels.to_dict(), before=before, now=home.now(), catalogue=home.catalogue)
+    codebook = read_run_codebook(home.settings, run["as_of"].to_pydatetime())
+    html = render_outcomes(
+        run,
+        tables,
+        codebook["label"].to_dict(),
+        before=before,
+        now=home.now(),
+        catalogue=home.catalogue,
+        book=read_harm_book(home.settings.force.harm_matrix, codebook),
+    )
     path.write_text(html, encoding="utf-8")
 
 
@@ -69,6 +94,7 @@ def render_outcomes(
     before: datetime | None,
     now: datetime,
     catalogue: Catalogue | None = None,
+    book: HarmBook | None = None,
 ) -> str:
     """Return the page as HTML.
 
@@ -86,6 +112,8 @@ def render_outcomes(
         Grades by people that end later are in force.
     catalogue : Catalogue or None
         The texts in the force's language; by default English.
+    book : HarmBook or None
+        Its scales are explained.
 
     Raises
     ------
@@ -95,16 +123,19 @@ def render_outcomes(
     catalogue, zone = catalogue or Catalogue(), ZoneInfo(run["time_zone"])
     day = run["as_of"].tz_convert(zone).date()
     table, grades = tables["harm_matrix"], tables["harm_grade"]
-    drawn = _drawn(tables, catalogue)
+    drawn = _drawn(tables, zone, catalogue)
     html = page_environment(zone, catalogue).get_template("outcomes.html.jinja").render(
         title=f"{run['force_name']}, {catalogue.formats.day(day)}",
         matrices=matrices(table, grades, labels, now, catalogue) if len(table) else [],
         moves=moves(table, grades, before, labels, catalogue),
         in_short=in_short(table, grades, now, catalogue),
-        has_before=before is not None,
-        methods=METHODS,
-        findings=FINDINGS,
+        scales=scales(book) if book else None,
+        day=day,
+        before=before,
+        answers=ANSWERS,
+        phases=PHASES,
         states=STATES,
+        consequence_answers=CONSEQUENCE_ANSWERS,
         area_names=_names_of(tables["area_ranking"]),
         **drawn,
     )  # fmt: skip
@@ -112,7 +143,7 @@ def render_outcomes(
     return html
 
 
-def _drawn(tables: Mapping[str, pd.DataFrame], catalogue: Catalogue) -> dict[str, Any]:
+def _drawn(tables: Mapping[str, pd.DataFrame], zone: ZoneInfo, catalogue: Catalogue) -> dict[str, Any]:
     """Return what each section shows; None where the run has no such rows."""
 
     def rows(name: str) -> pd.DataFrame | None:
@@ -120,37 +151,45 @@ def _drawn(tables: Mapping[str, pd.DataFrame], catalogue: Catalogue) -> dict[str
         return table if table is not None and len(table) else None
 
     ledger, policy, scores, found = map(rows, ("enforcement_ledger", "arrest_policy", "scoreboard", "consequence"))
-    effects, register, money = map(rows, ("operation_effect", "operation_register", "enforcement_cost"))
+    register, money = map(rows, ("operation_register", "enforcement_cost"))
+    operations = None if register is None else _operations(register, tables, zone)
+    consequences = None if found is None else _consequences(found)
     return {
-        "costs": None if ledger is None else _costs(ledger, catalogue),
-        "operations": None if ledger is None else _operations(ledger),
+        "record": None if ledger is None else _record(_year(ledger)),
+        "board_record": None if scores is None else _record(_year(scores)),
+        "costs": None if ledger is None else _costs(_year(ledger), catalogue),
+        "in_treatment": None if ledger is None else _year(ledger)["in_treatment"],
+        "offered": None if scores is None else _year(scores)["diversions_offered"],
+        "promises": None if scores is None else _year(scores),
+        "operations": operations,
         "policy": None if policy is None else _policy(policy),
         "board": None if scores is None or ledger is None else board({name: tables[name] for name in BOARD}),
-        "consequences": None if found is None else _consequences(found),
-        "register": None if register is None else _register(register, effects),
+        "consequences": consequences,
+        "moved_unknown": _moved_unknown(operations or [], consequences or []),
         "money": None if money is None else page_rows(money[(money["scope"] == "force") & (money["span"] == "year")]),
     }
 
 
-def _register(register: pd.DataFrame, effects: pd.DataFrame | None) -> list[dict[str, Any]]:
-    """Return the operations of the register, the latest first, each with what the methods measured of it."""
-    own = (
-        {} if effects is None else {key: page_rows(rows) for key, rows in effects.groupby(["market_id", "started_at"])}
-    )
-    found = page_rows(register.sort_values(["started_at", "area_id"], ascending=[False, True]))
-    return [{**row, "effects": own.get((row["market_id"], row["started_at"]), [])} for row in found]
+def _year(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the row of the force and the year."""
+    return page_rows(table[(table["scope"] == "force") & (table["span"] == "year")])[0]
 
 
-def _costs(ledger: pd.DataFrame, catalogue: Catalogue) -> list[dict[str, Any]]:
-    """Return each cost of the force in the last twelve months: label, total (None: not known) and why it is none."""
-    year = page_rows(ledger[(ledger["scope"] == "force") & (ledger["span"] == "year")])
+def _record(year: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the first day on record and the number of days since; None where nothing is."""
+    begin, end = year["recorded_from"], year["to_on"]
+    return None if begin is None or end is None else {"begin": begin, "days": (end - begin).days + 1}
+
+
+def _costs(year: Mapping[str, Any], catalogue: Catalogue) -> list[dict[str, Any]]:
+    """Return each cost of the force on record: name, label, total (None: not known) and why it is none."""
     return [
         {
+            "name": name,
             "label": _label("enforcement_ledger", name, catalogue),
-            "total": row[name],
-            "why": _why_missing(row["not_recorded"], name) or "",
+            "total": year[name],
+            "why": _why_missing(year["not_recorded"], name) or "",
         }
-        for row in year[:1]
         for name in COSTS
     ]
 
@@ -169,57 +208,110 @@ def _why_missing(reasons: Sequence[str] | None, name: str) -> str | None:
     return None
 
 
-def _operations(ledger: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the operations of the ledger, the latest first, each with why its figures are missing."""
-    found = ledger[ledger["scope"] == "operation"].sort_values(["from_on", "scope_id"], ascending=[False, True])
-    return [
-        {
-            **row,
-            "verdict": _verdict(row["harm_averted_lo"], row["harm_averted_hi"]),
-            "why": {name: _why_missing(row["not_recorded"], name) for name in (*OF_OPERATION, "harm_averted")},
-        }
-        for row in page_rows(found)
-    ]
+def _operations(register: pd.DataFrame, tables: Mapping[str, pd.DataFrame], zone: ZoneInfo) -> list[dict[str, Any]]:
+    """Return the operations of the register, the latest first: with costs, announcement, promises, phase and harm."""
+    costs, plan, promises, scores = (
+        page_rows(tables[name]) if name in tables else []
+        for name in ("enforcement_ledger", "crackdown_plan", "promise", "scoreboard")
+    )
+    whole = next((row["harm"] for row in scores if row["scope"] == "force" and row["span"] == "year"), None)
+    found = []
+    for row in page_rows(register.sort_values(["started_at", "area_id"], ascending=[False, True])):
+        begun = None if row["started_at"] is None else row["started_at"].tz_convert(zone).date()
+        key = (row["market_id"] or row["area_id"], begun)
+        own = next((each for each in costs if (each["scope_id"], _day(each["from_on"])) == key), None)
+        told = [
+            each
+            for each in promises
+            if each["market_id"] == row["market_id"] and (begun is None or each["announced_at"] <= row["started_at"])
+        ]
+        latest = max((each["announced_at"] for each in told), default=None)
+        told = [each for each in told if each["announced_at"] == latest]
+        step = next((each for each in plan if each["market_id"] == row["market_id"]), None)
+        helped = next((each for each in scores if (each["scope_id"], _day(each["from_on"])) == key), None)
+        found.append(
+            {
+                **row,
+                "announced_at": latest,
+                "kept": sum(each["status"] == "kept" for each in told),
+                "settled": sum(each["status"] != "open" for each in told),
+                "phase": None if step is None or row["state"] != "running" else step["phase"],
+                "partners_on": None if step is None or row["state"] != "running" else step["tell_partners_on"],
+                "offered": helped and helped["diversions_offered"],
+                "why_not_offered": helped and _why_missing(helped["not_recorded"], "diversions_offered"),
+                "costs": own,
+                "why": {} if own is None else {name: _why_missing(own["not_recorded"], name) for name in OF_OPERATION},
+                "share": _share(own["harm_averted"] if own else None, whole)
+                if row["answer"] in ("better", "worse")
+                else None,
+            }
+        )
+    return found
 
 
-def _verdict(lo: float | None, hi: float | None) -> str | None:
-    """Return good or bad where the interval of harm averted lies on one side of zero, else None."""
-    if lo is None or hi is None or lo <= 0 <= hi:
-        return None
-    return "good" if lo > 0 else "bad"
+def _day(value: Any) -> Any:
+    return value.date() if isinstance(value, datetime) else value
+
+
+def _share(part: float | None, whole: float | None) -> float | None:
+    return None if part is None or not whole else abs(part) / whole
+
+
+def _moved_unknown(operations: Sequence[Mapping[str, Any]], consequences: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the areas of operations that helped, of which nobody can tell whether it moved next door."""
+    helped = {each["area_id"] for each in operations if each["answer"] == "better"}
+    rows = [row for each in consequences if each["name"] == "geographical" for row in each["rows"]]
+    known = {row["area_id"] for row in rows if row["answer"] != "cannot_tell"}
+    return sorted(helped - known)
 
 
 def _policy(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the arrests against the policy: of the force, then its shifts, then the areas with any."""
+    """Return the arrests against the policy: of the force, its shifts, the areas with most, everywhere else, the worst.
+
+    The worst is the shift of an area with most such arrests. `is_alike`: chance alone may order the areas.
+    """
     rows = page_rows(table)
     whole = next((row for row in rows if row["scope"] == "force" and row["shift"] == "all"), None)
+    places = [row for row in rows if row["scope"] in ("area", "no_area") and row["stated_arrests"]]
+    days = sorted((row for row in places if row["shift"] == "all"), key=lambda row: (-_against(row), row["scope_id"]))
+    areas = [row for row in days if row["scope"] == "area" and _against(row)][:AREAS]
+    shifts = [row for row in places if row["shift"] != "all" and row["scope"] == "area"]
     return {
         "whole": whole,
         "why": whole and _why_missing(whole["not_recorded"], "share_against_policy"),
         "shifts": [row for row in rows if row["scope"] == "force" and row["shift"] != "all"],
-        "areas": sorted(
-            (row for row in rows if row["scope"] == "area" and row["shift"] == "all" and row["share_against_policy"]),
-            key=lambda row: (-row["share_against_policy"], row["scope_id"]),
-        ),
+        "areas": areas,
+        "rest": _rest([row for row in days if row not in areas]),
+        "is_alike": len(areas) > 1
+        and max(row["share_against_policy_lo"] for row in areas)
+        <= min(row["share_against_policy_hi"] for row in areas),
+        "worst": max(shifts, key=lambda row: (_against(row), row["scope_id"], row["shift"]), default=None),
     }
 
 
+def _against(row: Mapping[str, Any]) -> int:
+    return int((row["possession_arrests"] or 0) + (row["no_offence_arrests"] or 0))
+
+
+def _rest(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return one row of the arrests of all these places; None without any."""
+    if not rows:
+        return None
+    counts = {
+        name: sum(row[name] for row in rows) for name in ("stated_arrests", "possession_arrests", "no_offence_arrests")
+    }
+    share = shares("share_against_policy", pd.Series([_against(counts)]), pd.Series([counts["stated_arrests"]]))
+    return {**counts, **{name: float(values.iloc[0]) for name, values in share.items()}}
+
+
 def _consequences(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the five consequences: question, rows with an alarm, other measured rows, and those not measured."""
+    """Return the five consequences: question, rows by answer, and how many of them were not measured."""
     found = []
     for name, question in CONSEQUENCES.items():
         rows = page_rows(table[table["consequence"] == name].sort_values(["indicator", "place"]))
-        unmeasured = [row for row in rows if row["not_measured_because"]]
-        measured = [row for row in rows if not row["not_measured_because"]]
-        found.append(
-            {
-                "name": name,
-                "question": question,
-                "alarms": [row for row in measured if row["is_alarm"]],
-                "quiet": [row for row in measured if not row["is_alarm"]],
-                "unmeasured": unmeasured,
-            }
-        )
+        rows = [{**row, "answer": row["answer"] or "cannot_tell"} for row in rows]
+        by = {answer: [row for row in rows if row["answer"] == answer] for answer in CONSEQUENCE_ANSWERS}
+        found.append({"name": name, "question": question, "rows": rows, "by": by})
     return found
 
 

@@ -22,7 +22,8 @@ NONE_REPORTED = "no event that counts here was reported in the window, which doe
 NONE_IN_LEDGER = "the enforcement ledger holds nothing that counts here"
 COLUMNS = (
     "position", "matrix", "matrix_row", "matrix_column", "answered_by", "state", *GRADE, "confidence", "event_count",
-    "events_per_week", "per_100000_residents", "counted_days", "items", "item_counts", "evidence_ids",
+    "events_per_week", "per_100000_residents", "counted_days", "items", "item_counts", "item_severities",
+    "evidence_ids",
     "why_not_measured", "has_moved", *(f"{name}_before" for name in GRADE), "moved_items", "moved_counts",
 )  # fmt: skip
 
@@ -83,9 +84,9 @@ def grade_cells(
     Returns
     -------
     pandas.DataFrame
-        Columns `COLUMNS`. items and item_counts are the offences or figures that counted; event_count, events_per_week
-        and evidence_ids are of the events that are as severe as the cell or more. moved_items and moved_counts are by
-        how many events each of them changed, where the grade of the cell moved.
+        Columns `COLUMNS`. items, item_counts and item_severities are the offences or figures that counted; event_count,
+        events_per_week and evidence_ids are of the events that are as severe as the cell or more. moved_items and
+        moved_counts are by how many events each of them changed, where the grade of the cell moved.
     """
     weights = codebook["harm_days"].to_dict()
     items = {
@@ -112,10 +113,11 @@ def grade_cells(
 
 
 def _of_year(year: pd.DataFrame, exposure: Exposure) -> Exposure:
-    """Return the days of the row of the ledger, if there is one, with the same residents."""
-    if year.empty:
+    """Return the days on record of the row of the ledger, if there is one, with the same residents."""
+    on_record = year.dropna(subset="recorded_from") if len(year) else year
+    if on_record.empty:
         return exposure
-    [(begin, end)] = year[["from_on", "to_on"]].itertuples(index=False)
+    [(begin, end)] = on_record[["recorded_from", "to_on"]].itertuples(index=False)
     return Exposure((pd.Timestamp(end) - pd.Timestamp(begin)).days + 1, exposure.residents)
 
 
@@ -133,7 +135,7 @@ def _graded(items: Sequence[_Item], cell: Cell, book: HarmBook, exposure: Exposu
     if not items:
         why = NONE_IN_LEDGER if cell.ledger else NONE_REPORTED if cell.offences else NO_EVENTS
         unknown = dict.fromkeys((*GRADE, "confidence", "event_count", "events_per_week", "per_100000_residents"))
-        empty: dict[str, Any] = {"items": [], "item_counts": [], "evidence_ids": []}
+        empty: dict[str, Any] = {"items": [], "item_counts": [], "item_severities": [], "evidence_ids": []}
         return {"state": "not_measured", **unknown, **empty, "counted_days": exposure.days, "why_not_measured": why}
     least, incidence, priority = max(
         (_candidate(items, least, book, exposure) for least in sorted({item.severity for item in items})),
@@ -142,7 +144,7 @@ def _graded(items: Sequence[_Item], cell: Cell, book: HarmBook, exposure: Exposu
     severe = sorted(
         (item for item in items if item.severity >= least), key=lambda item: (-item.severity, -item.weight, item.name)
     )
-    count = sum(item.count for item in severe)
+    count, named = sum(item.count for item in severe), sorted(items, key=lambda item: item.name)
     return {
         "state": "from_ledger" if cell.ledger else "from_events",
         **dict(zip(GRADE, (SEVERITIES[least], incidence, priority), strict=True)),
@@ -151,8 +153,9 @@ def _graded(items: Sequence[_Item], cell: Cell, book: HarmBook, exposure: Exposu
         "events_per_week": exposure.a_week(count),
         "per_100000_residents": exposure.a_week_per_100000(count),
         "counted_days": exposure.days,
-        "items": sorted(item.name for item in items),
-        "item_counts": [item.count for item in sorted(items, key=lambda item: item.name)],
+        "items": [item.name for item in named],
+        "item_counts": [item.count for item in named],
+        "item_severities": [SEVERITIES[item.severity] for item in named],
         "evidence_ids": [each for item in severe for each in item.evidence_ids][:EVIDENCE],
         "why_not_measured": None,
     }

@@ -18,6 +18,7 @@ from models.outcomes.periods import (
     first_reason,
     in_periods,
     local_days,
+    recorded_from,
     total,
     unless_recorded,
     unrecorded,
@@ -84,7 +85,7 @@ def enforcement_ledger(
     counted = in_periods(arrests, periods)
     done = in_periods(actions[["kind", "area_id", "on", "hours", "count", "party"]], periods)
     shifts = in_periods(staffing, periods)
-    table, reasons = periods.copy(), dict[str, pd.Series]()
+    table, reasons = periods.assign(recorded_from=recorded_from(periods, actions, arrests)), dict[str, pd.Series]()
     table["staffed_hours"] = total(shifts, periods, "hours")
     reasons["staffed_hours"] = total(shifts, periods).map({0: "no shift was reported"})
     table["operation_hours"] = hours_at_work(actions, done, periods, as_of=as_of, time_zone=time_zone)

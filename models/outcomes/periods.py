@@ -64,6 +64,16 @@ def make_periods(
     return rows.astype({"area_id": object})[list(KEY)]
 
 
+def recorded_from(periods: pd.DataFrame, *records: pd.DataFrame) -> pd.Series:
+    """Return from which day on each period is on record: not before the first `on` of all records; missing without.
+
+    What was not yet recorded was not counted: a rate is over the days on record, which may be fewer than the period's.
+    """
+    first = min((on for on in map(first_day, records) if on is not None), default=pd.NaT)
+    begin = periods["from_on"].where(periods["from_on"].ge(first), first)
+    return pd.to_datetime(begin.where(begin.le(periods["to_on"])))
+
+
 def local_days(moments: pd.Series, time_zone: str) -> pd.Series:
     """Return the local day of each moment (UTC), as a timestamp without a zone."""
     return pd.to_datetime(moments, utc=True).dt.tz_convert(time_zone).dt.tz_localize(None).dt.normalize()

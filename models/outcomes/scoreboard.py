@@ -13,6 +13,7 @@ from models.outcomes.periods import (
     first_reason,
     in_periods,
     local_days,
+    recorded_from,
     total,
     unless_recorded,
     unrecorded,
@@ -78,7 +79,9 @@ def scoreboard(
         One row per period. Offers of help, and what became of them, are of the period of the offer; a violation, and
         its answer, of that of the violation.
     """
-    table, reasons = periods.assign(days=(periods["to_on"] - periods["from_on"]).dt.days + 1), dict[str, pd.Series]()
+    begin = recorded_from(periods, incidents, diversions, arrests)
+    days = (periods["to_on"] - begin).dt.days.add(1).fillna(0).astype(int)
+    table, reasons = periods.assign(recorded_from=begin, days=days), dict[str, pd.Series]()
     counted = in_periods(incidents, periods)
     for name in ("incidents", "harm", "public_calls"):
         table[name] = total(counted, periods, name)

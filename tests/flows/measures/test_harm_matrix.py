@@ -65,7 +65,12 @@ def changed(folder: Path, *path: str, to: object) -> Path:
         (
             ("source_by_bearer", "enforcement", "users", "ledger"),
             {"custody": "grave"},
-            "'custody' is no figure of the led",
+            "'custody' counts nothing in the led",
+        ),
+        (
+            ("source_by_bearer", "enforcement", "users", "ledger"),
+            {"arrests": "moderate", "custody_days": "moderate"},  # days cannot be added to arrests
+            "'custody_days' counts nothing in the ledger",
         ),
         (("source_by_bearer", "use", "users", "offences"), ["overdose", "overdose"], "'overdose' stands there twice"),
     ],

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from flows.outputs.outcomes_page import render_outcomes
+from models.statistics.intervals import shares
 from pipeline.errors import PublicationError
 from pipeline.wording.catalogue import read_catalogue
-from tests.models.outcomes.test_harm_matrix import graded
+from tests.models.outcomes.test_harm_matrix import BOOK, graded
 from tests.pipeline.pages.test_report import RUN, rows
 
 LABELS = {"robbery": "Robbery", "shoplifting": "Shoplifting"}
@@ -39,9 +40,13 @@ def tables(**more: pd.DataFrame) -> dict[str, pd.DataFrame]:
         scope=["force", "force", "operation"],
         scope_id=["force", "force", "m1"],
         span=["year", "month", "operation"],
-        from_on=pd.to_datetime(["2026-01-01", "2026-02-01", "2026-01-20"]).date,
+        from_on=pd.to_datetime(["2025-04-01", "2026-02-01", "2026-01-20"]).date,
+        to_on=pd.to_datetime(["2026-03-01"] * 3).date,
+        recorded_from=pd.to_datetime(["2025-12-02", "2026-02-01", "2026-01-20"]).date,
         area_id=[None, None, "a@1"],
         arrests=[12, 7, 7],
+        possession_arrests=[9, 5, 5],
+        injured_officers=[4, 4, 4],
         complaints=None,
         custody_days=[7.0, 4.0, 4.0],
         not_recorded=[["complaints: no complaint was ever recorded"] for _ in range(3)],
@@ -54,7 +59,12 @@ def tables(**more: pd.DataFrame) -> dict[str, pd.DataFrame]:
         3,
         scope="force",
         span=["month", "month", "year"],
-        from_on=pd.to_datetime(["2026-01-01", "2026-02-01", "2026-01-01"]).date,
+        from_on=pd.to_datetime(["2026-01-01", "2026-02-01", "2025-04-01"]).date,
+        to_on=pd.to_datetime(["2026-01-31", "2026-03-01", "2026-03-01"]).date,
+        recorded_from=pd.to_datetime(["2026-01-01", "2026-02-01", "2025-12-02"]).date,
+        diversions_offered=[1, 2, 3],
+        promises_due=[1, 1, 2],
+        promises_kept=[1, 0, 1],
         harm=[120.0, 80.0, 200.0],
         is_current=[False, True, True],
         not_recorded=[[], [], []],
@@ -67,17 +77,58 @@ def tables(**more: pd.DataFrame) -> dict[str, pd.DataFrame]:
         place="force",
         area_id=None,
         is_alarm=[True, False, None],
+        answer=["worse", "not_worse", "cannot_tell"],
         not_measured_because=[None, None, "no event carries days waited"],
         why=["mix of substances moved", "share of synthetic opioids fell", "days waited: not measured"],
     )
+    register = rows(
+        "operation_register",
+        1,
+        market_id="m1",
+        area_id="a@1",
+        registered_at=NOW,
+        outcome="public reports at the market",
+        comparison="other markets",
+        started_at=pd.Timestamp("2026-01-20 09:00", tz="UTC"),
+        state="running",
+        due_since=None,
+        found=None,
+        answer="better",
+        measured="better by more than chance: 5 reports in 4 weeks, 12 expected: -7 (likely range -9 to -5)",
+    )
     return {
         "area_ranking": rows("area_ranking", 1, area_id="a@1", area_name="Old Town"),
+        "operation_register": register,
+        "promise": rows(
+            "promise", 2, market_id="m1", status=["kept", "open"],
+            announced_at=pd.Timestamp("2026-01-10 09:00", tz="UTC"),
+        ),
+        "crackdown_plan": rows(
+            "crackdown_plan", 1, market_id="m1", phase="maintain", tell_partners_on=date(2026, 1, 9)
+        ),
         "harm_matrix": rows("harm_matrix", len(matrix), **{name: matrix[name] for name in matrix}),
         "harm_grade": pd.concat([grade(**STRUCTURAL), grade(**PHYSICAL)], ignore_index=True),
         "enforcement_ledger": ledger, "scoreboard": board, "consequence": consequence,
-        "arrest_policy": rows("arrest_policy", 1, scope="force", shift="all"),
+        "arrest_policy": arrests(),
         **more,
     }  # fmt: skip
+
+
+def arrests(**counts: tuple[int, int]) -> pd.DataFrame:
+    """Arrests of stated offence, and those for possession, by area; all were made by the night shift."""
+    areas = counts or {"a@1": (12, 9)}
+    places = [("area", area, *of) for area, of in areas.items()]
+    places.append(("force", "force", *(sum(of[n] for of in areas.values()) for n in (0, 1))))
+    made = [(*place, shift) for place in places for shift in ("all", "night")]
+    frame = pd.DataFrame(made, columns=["scope", "scope_id", "stated_arrests", "possession_arrests", "shift"])
+    share = shares("share_against_policy", frame["possession_arrests"], frame["stated_arrests"])
+    area = [row.scope_id if row.scope == "area" else None for row in frame.itertuples()]
+    more = {"arrests": frame["stated_arrests"], "no_offence_arrests": 0, "not_recorded": [[] for _ in made]}
+    return rows("arrest_policy", len(made), **frame.to_dict("list"), **more, **share, area_id=area)
+
+
+def text_of(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
 
 
 def page(language: str = "en", **more: pd.DataFrame) -> str:
@@ -95,10 +146,73 @@ def cell_of(html: str, row: str, column: int) -> str:
 def test_a_cell_says_its_grade_in_words_or_that_nobody_measured_it() -> None:
     html = page()
     robbed = cell_of(html, "Physical", 0)
-    assert "High priority grave, persistent; high confidence 200 in 364 days Robbery: 200" in robbed
-    assert cell_of(html, "Physical", 2) == "Not measured National agencies"
-    assert "Not measured no event shows this harm; a named person may grade it" in cell_of(html, "Structural", 0)
-    assert cell_of(html, "Enforcement", 1).startswith("Not measured the enforcement ledger holds nothing")
+    assert "High priority grave, persistent; it rests on many cases 200 in 364 days Robbery: 200" in robbed
+    assert "nothing of it is known here: Country." in text_of(html) and ">Country<" not in html
+    assert "Not measured: unknown no event shows this harm; a named person may grade it" in cell_of(
+        html, "Structural", 0
+    )
+    assert cell_of(html, "Enforcement", 1).startswith("Not measured: unknown the enforcement ledger holds")
+
+
+def test_the_number_of_a_cell_stands_beside_all_that_its_list_holds_and_no_record_is_named() -> None:
+    matrix = graded({"robbery": 872, "violence_without_injury": 1066}).reset_index()
+    html = page(harm_matrix=rows("harm_matrix", len(matrix), **{name: matrix[name] for name in matrix}))
+    cell = cell_of(html, "Physical", 0)
+    assert "872 grave or worse, of 1,938 in 364 days Robbery: 872 violence_without_injury: 1,066 Bold: grave" in cell
+    assert "<strong>Robbery: 872</strong>" in html and "<strong>violence_without_injury" not in html
+    assert "robbery-1" not in html  # an id that the cell rests on
+
+
+def test_the_record_is_said_where_it_is_shorter_than_the_months_shown() -> None:
+    text = text_of(page())
+    assert "On record since 2 December 2025: 90 days." in text and "welve months" not in text
+    assert "Since 2 December 2025" in text.split("Scoreboard")[1]
+
+
+def test_an_operation_has_one_entry_with_its_answer_announcement_and_costs() -> None:
+    entry = text_of(page().split("<article")[1].split("</article>")[0])
+    assert "Old Town: It helped began 20 January 2026" in entry and "goes on: held with fewer hours" in entry
+    assert "to the place, 10 January 2026" in entry and "to health partners, 9 January 2026" in entry
+    assert "1 of 1 promises due were kept" in entry and "7, 5 of them for possession or use of drugs" in entry
+    assert "Harm there was 40 points below what was expected (likely range 9 to 70): 20% of all harm" in entry
+    early = page(operation_register=tables()["operation_register"].assign(answer="too_early", measured="too early"))
+    assert "Old Town: Too early to say" in text_of(early) and "points below" not in early
+    assert "Old Town helped, but whether it moved next door cannot be told." in text_of(page())
+    moved = rows("consequence", 1, consequence="geographical", area_id="a@1", answer="not_worse", why="as before")
+    assert "whether it moved next door" not in page(consequence=moved)
+
+
+def test_arrests_name_the_shift_and_area_to_ask_and_what_is_everywhere_else() -> None:
+    many = {f"b{n:02d}@1": (30, 20) for n in range(9)} | {"a@1": (30, 29)}
+    text = text_of(page(arrest_policy=arrests(**many, **{"z@1": (4, 1), "y@1": (6, 0)})))
+    assert "Whoever leads shift night in Old Town, where most of these arrests were made (29 of 30)" in text
+    assert "Everywhere else 10%" in text and "10 1 0" in text.split("Everywhere else")[1]
+    assert "overlap" not in text
+    assert "overlap: chance alone may order them" in text_of(
+        page(arrest_policy=arrests(**{"a@1": (9, 8), "b@1": (9, 7)}))
+    )
+    assert "Offers of help in the same time: 3." in text
+
+
+def test_every_part_says_what_it_asks_of_whom() -> None:
+    html = page()
+    asked = [section for section in html.split("<section")[1:] if "What this asks of you" in section]
+    assert len(asked) == 5  # matrices, operations, arrests, consequences, and the scoreboard after broken promises
+    assert "1 promise was broken" in html
+
+
+def test_days_and_officers_are_in_no_box_that_counts_people() -> None:
+    ledger = tables()["enforcement_ledger"].assign(custody_days=400.0, injured_officers=50, scope=["force"] * 3)
+    table = graded({}, ledger[ledger["span"] == "year"])
+    borne = table[table["state"] == "from_ledger"]
+    counted = {name for items in borne["items"] for name in items}
+    assert counted >= {"arrests", "possession_arrests"}
+    assert not counted & {"custody_days", "prison_days", "injured_officers", "dead_officers"}
+
+
+def test_the_scales_of_the_file_are_shown() -> None:
+    html = render_outcomes(RUN, tables(), LABELS, before=None, now=NOW, book=BOOK)
+    assert "marginal 0, moderate 10, serious 100, grave 365, catastrophic 2,500." in text_of(html)
 
 
 def test_a_persons_grade_stands_beside_that_of_events_and_changes_nothing_of_it() -> None:
@@ -113,22 +227,22 @@ def test_a_persons_grade_stands_beside_that_of_events_and_changes_nothing_of_it(
 
 
 def test_the_page_tells_what_moved_what_it_cost_and_what_alarms() -> None:
-    text = " ".join(re.sub(r"<[^>]*>", " ", page()).split())
+    text = text_of(page())
     assert "Physical (individuals) : grave, seldom → grave, persistent. Robbery +195" in text
-    assert "Structural (community) : not graded → serious, persistent. Graded by Supt. A. Lee" in text
-    assert "Arrests 12 " in text and "Days in custody 7 " in text
+    assert "Structural (community) : Supt. A. Lee graded it serious, persistent: calls go unanswered" in text
+    assert "Arrests 12 " in text and "Days in custody 7 " in text and "Arrests for possession 9 of 12 arrests" in text
     assert "Complaints (no complaint was ever recorded)" in text
-    assert "Old Town 20 January 2026" in text and "40 (9 to 70) it prevented harm" in text
-    assert "Alarm : mix of substances moved" in text and "1 figure of the five unintended consequences raises" in text
-    assert "Policy displacement: does enforcement crowd out health? Not measured" in text
+    assert "Worse by more than chance: 1 ; Not worse: 1 mix of substances moved" in text
+    assert "Policy displacement: does enforcement crowd out health? Cannot tell: 1" in text
     assert "Harm reported, in harm points" in text
 
 
 def test_what_nobody_could_measure_raises_no_false_calm() -> None:
-    none = rows("consequence", 1, consequence="policy", area_id=None, is_alarm=None, not_measured_because="no event")
-    assert "Nothing of the five unintended consequences could be measured." in page(consequence=none)
-    calm = rows("consequence", 1, consequence="policy", area_id=None, is_alarm=False, not_measured_because=None)
-    assert "1 figure could be measured; it raises no alarm" in page(consequence=calm)
+    none = rows("consequence", 1, consequence="policy", area_id=None, answer=None, not_measured_because="no event")
+    counted = "Five unintended consequences: Worse by more than chance: 0; Better by more than chance: 0; Not worse: {}"
+    assert f"{counted.format(0)}; Cannot tell: 1." in text_of(page(consequence=none))
+    calm = rows("consequence", 1, consequence="policy", area_id=None, answer="not_worse", not_measured_because=None)
+    assert f"{counted.format(1)}; Cannot tell: 0." in text_of(page(consequence=calm))
 
 
 def test_sections_without_a_table_are_left_out() -> None:
@@ -136,7 +250,7 @@ def test_sections_without_a_table_are_left_out() -> None:
     kept = {"area_ranking": tables()["area_ranking"], "harm_matrix": first, "harm_grade": grade().iloc[:0]}
     html = render_outcomes(RUN, kept, LABELS, before=None, now=NOW)
     assert not any(head in html for head in ("Scoreboard</h2>", "<h2>What enforcement cost", "<h2>Five", "<h2>Did"))
-    assert "This is the first run; the next one says what moved." in html
+    assert "Nothing to compare with yet." in html
 
 
 def test_the_page_has_no_text_of_its_own_outside_the_catalogue() -> None:

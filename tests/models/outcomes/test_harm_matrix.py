@@ -71,6 +71,16 @@ def test_one_more_event_lowers_no_priority_and_moves_no_other_cell(counts: dict[
 
 @settings(max_examples=40)
 @given(COUNTS)
+def test_the_number_of_a_cell_is_that_of_its_items_as_severe_or_more(counts: dict[str, int]) -> None:
+    measured = graded(counts).dropna(subset="event_count")
+    for _, row in measured.iterrows():
+        least = SEVERITIES.index(row["severity"])
+        counted = zip(row["item_counts"], row["item_severities"], strict=True)
+        assert row["event_count"] == sum(n for n, severity in counted if SEVERITIES.index(severity) >= least)
+
+
+@settings(max_examples=40)
+@given(COUNTS)
 def test_grades_are_looked_up_and_what_nobody_reported_is_no_zero(counts: dict[str, int]) -> None:
     for _, row in graded(counts).iterrows():
         if row["state"] == "not_measured":
@@ -85,7 +95,7 @@ def test_a_homicide_among_a_thousand_lesser_events_is_neither_hidden_nor_average
     cell = graded({"homicide": 40, "violence_without_injury": 2000}).loc["type_by_level", "physical", "individual"]
     assert cell[[*GRADE, "event_count"]].tolist() == ["catastrophic", "occasional", "high", 40]
     assert cell["confidence"] == "medium" and cell["evidence_ids"] == ["homicide-1"]
-    assert cell["item_counts"] == [40, 2000]
+    assert cell["item_counts"] == [40, 2000] and cell["item_severities"] == ["catastrophic", "moderate"]
     petty = graded({"homicide": 1, "violence_without_injury": 3000}).loc["type_by_level", "physical", "individual"]
     assert petty[[*GRADE, "event_count"]].tolist() == ["moderate", "continuous", "high", 3001]
 
@@ -111,22 +121,23 @@ def test_the_row_of_enforcement_fills_itself_from_the_ledger() -> None:
             "span": ["year", "month", "year"],
             "from_on": pd.to_datetime(["2025-01-01", "2025-02-01", "2025-01-01"]),
             "to_on": pd.to_datetime(["2025-02-28", "2025-02-28", "2025-02-28"]),
+            "recorded_from": pd.to_datetime(["2025-02-01", "2025-02-01", "2025-02-01"]),
             "custody_days": [400.0, 250.0, 250.0],
+            "arrests": [60, 40, 50],
+            "possession_arrests": [28, 28, 28],
             "complaints": [8.0, 8.0, 5.0],
+            "injured_officers": [5, 5, 5],
             "dead_public": [nan, nan, nan],
             "injured_public": [0.0, 0.0, 0.0],
         }
     )
     table = graded({}, ledger)
     held = table.loc["source_by_bearer", "enforcement", "users"]
-    assert held[["severity", "incidence", "event_count", "counted_days"]].tolist() == [
-        "moderate",
-        "continuous",
-        400,
-        59,
-    ]
+    # 28 arrests in the 28 days on record are one a day: continuous; in the 59 days of the period they would not be.
+    assert held[["severity", "incidence", "event_count", "counted_days"]].tolist() == ["moderate", "continuous", 28, 28]
     near = table.loc["source_by_bearer", "enforcement", "neighbourhood"]
-    assert (near["items"], near["item_counts"], near["state"]) == (["complaints"], [8], "from_ledger")
+    assert (near["items"], near["item_counts"], near["state"]) == (["arrests", "complaints"], [60, 8], "from_ledger")
+    assert near["item_severities"] == ["moderate", "moderate"]
     assert set(table.loc[table["state"] != "not_measured"].index) == {
         ("source_by_bearer", "enforcement", "users"),
         ("source_by_bearer", "enforcement", "neighbourhood"),

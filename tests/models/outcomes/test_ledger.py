@@ -146,6 +146,14 @@ def test_hours_and_parties_that_nobody_stated_are_missing_and_not_zero() -> None
     assert "injured_officers, injured_public: no injury states whose" in row["not_recorded"]
 
 
+def test_each_period_says_from_which_day_on_it_is_on_record() -> None:
+    done = actions(*arrests_of(1, "2026-03-03"), {"kind": "complaint", "area_id": None, "at": "2026-02-20"})
+    begin = ledger(done)["recorded_from"]
+    assert begin["force", "year", "2025-05"] == begin["B@1", "month", "2026-02"] == pd.Timestamp("2026-02-20")
+    assert begin["A@1", "month", "2026-03"] == pd.Timestamp("2026-03-01")
+    assert pd.isna(begin["A@1", "month", "2026-01"]) and ledger(actions())["recorded_from"].isna().all()
+
+
 @pytest.mark.parametrize(("people", "is_shown"), [(0, True), (1, False), (9, False), (10, True)])
 def test_figures_drawn_from_people_are_withheld_below_ten(people: int, is_shown: bool) -> None:
     done = actions(*arrests_of(12))

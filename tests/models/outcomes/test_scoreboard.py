@@ -39,6 +39,9 @@ def test_harm_and_calls_of_a_month_are_those_reported_in_it() -> None:
     assert table.loc["A@1", "month", "2026-02"][columns].tolist() == [3, 40.5, 2, 28]
     assert table.loc["A@1", "month", "2026-04"][columns].tolist() == [0, 0.0, 0, 15]
     assert pd.isna(table.loc["A@1", "month", "2026-01"]["harm"])  # before the first record
+    year = table.loc["force", "year", "2025-05"]  # on record since 1 February, to 15 April
+    assert (year["recorded_from"], year["days"]) == (pd.Timestamp("2026-02-01"), 74)
+    assert table.loc["A@1", "month", "2026-01"]["days"] == 0
     assert table["promises_due"].isna().all()
     assert "promises_due, promises_kept: no announcement was ever recorded" in table.iloc[0]["not_recorded"]
 

@@ -11,13 +11,15 @@ MONTHS = (("month", "2026-02-01", False), ("month", "2026-01-01", False), ("mont
 
 def tables(**of_year: Any) -> dict[str, pd.DataFrame]:
     """Both tables with ones, harm 5 in February, and other values in the rows of the year."""
-    columns = {column for _, column, _, _ in FIGURES} | {"promises_due", "diversions_start_due"}
-    columns |= {f"{column}_{end}" for _, column, _, of in FIGURES if of for end in ("lo", "hi")}
+    columns = {name for _, column, _, of, _ in FIGURES for name in (column, of) if name}
+    columns |= {f"{column}_{end}" for column in columns if column.endswith("_share") for end in ("lo", "hi")}
     ones = dict.fromkeys(sorted(columns), 1.0)
     rows = []
     for scope in ("force", "area"):
         for span, day, is_current in (*MONTHS, ("year", "2026-01-01", True)):
-            key = {"scope": scope, "span": span, "from_on": pd.Timestamp(day), "is_current": is_current}
+            begin, to_on = pd.Timestamp(day), pd.Timestamp(day) + pd.offsets.MonthEnd(0)
+            key = {"scope": scope, "span": span, "from_on": begin, "to_on": to_on, "is_current": is_current}
+            key["recorded_from"] = pd.Timestamp("2026-01-05")
             rows.append({**ones, **key, "not_recorded": [], **(of_year if span == "year" else {})})
             rows[-1]["harm"] = 5.0 if day == "2026-02-01" else 1.0
     frame = pd.DataFrame(rows)
@@ -45,4 +47,19 @@ def test_a_figure_that_is_missing_says_why() -> None:
 def test_a_chart_breaks_where_a_month_is_missing_and_a_run_without_the_tables_has_none() -> None:
     assert str(chart([0.0, 2.0, None, 1.0])) == "M0.0 24.0h0L33.3 0.0M100.0 12.0h0"
     empty = {name: frame[:0] for name, frame in tables().items()}
-    assert board(empty) == {"months": [], "figures": []}
+    assert board(empty) == {"months": [], "figures": [], "begin": None}
+
+
+def test_months_before_the_record_are_not_drawn_and_each_figure_has_its_cases_and_direction() -> None:
+    late = {name: frame.assign(recorded_from=pd.Timestamp("2026-02-03")) for name, frame in tables().items()}
+    found = board(late)
+    assert [f"{month:%m}" for month in found["months"]] == ["02"] and found["begin"] == pd.Timestamp("2026-02-03")
+    figures = {str(figure["name"]): figure for figure in board(tables())["figures"]}
+    assert figures["Hours to a consequence, median"]["of"] == 1.0
+    assert not figures["Hours to a consequence, median"]["is_share"] and figures["Promises kept"]["is_share"]
+    assert figures["Promises kept"]["direction"] == "more is better"
+    frame = tables()["scoreboard"]
+    frame.loc[frame["from_on"] == pd.Timestamp("2026-01-01"), "complaints"] = None
+    figures = {str(figure["name"]): figure for figure in board({**tables(), "enforcement_ledger": frame})["figures"]}
+    assert figures["Complaints about the police"]["since"] == pd.Timestamp("2026-02-01")
+    assert figures["Arrests, a cost"]["since"] is None
