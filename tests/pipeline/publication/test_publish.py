@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,11 @@ def frame_of(table: Table, n: int) -> pd.DataFrame:
     frame = pd.DataFrame({column.name: [VALUES[column.duckdb_type]] * n for column in columns})
     told_apart = table.column(table.key[-1])
     moment = VALUES["TIMESTAMP WITH TIME ZONE"]
-    make = {"VARCHAR": "id{}".format, "TIMESTAMP WITH TIME ZONE": lambda i: moment + pd.Timedelta(days=i)}
+    make = {
+        "VARCHAR": "id{}".format,
+        "TIMESTAMP WITH TIME ZONE": lambda i: moment + pd.Timedelta(days=i),
+        "DATE": lambda i: VALUES["DATE"] + timedelta(days=i),
+    }
     values = [make.get(told_apart.duckdb_type, int)(i) for i in reversed(range(n))]
     return frame.assign(**{told_apart.name: values})
 
