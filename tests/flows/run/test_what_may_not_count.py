@@ -26,7 +26,7 @@ from tests.town import AS_OF, CLOCK, TownRun, event, read_people
 # Tables that exist to count such events, or the rows that were read.
 COUNTING = {"overdose_watch", "feedback", "outcome_monitor", "data_quality", "quality_check", "run", "content_hash"}
 # Of what was done: nothing else reads them.
-MEASURING = {"consequence", "enforcement_ledger", "arrest_policy", "enforcement_cost", "scoreboard"}
+MEASURING = {"consequence", "enforcement_ledger", "arrest_policy", "enforcement_cost", "scoreboard", "harm_matrix"}
 DISCOVERIES = ("public", "partner", "sensor", "police")
 SUBJECTS = (None, "dealing", "fear", "paraphernalia", "overdose")
 CHANNELS = ("call", "tip", "survey", "officer")
