@@ -40,9 +40,9 @@ def board(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     -------
     dict
         months: first days of the whole months since something is on record. figures: name, direction (what is better),
-        values (by month, None where missing), year (of all days on record), of (cases of a share or a median), lo and
-        hi (interval of a share), since (the first month with a value, where it is not the first one shown), is_withheld
-        and is_missing (why the year is not told), chart. begin: first day on record.
+        values (by month, None where missing), latest (of the last whole month), year (of all days on record), of (cases
+        of a share or a median), lo and hi (interval of a share), since (the first month with a value, where it is not
+        the first one shown), is_withheld and is_missing (why the year is not told), chart. begin: first day on record.
     """
     own = {name: frame[frame["scope"] == "force"] for name, frame in tables.items()}
     months = {
@@ -69,6 +69,7 @@ def board(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
             {
                 "name": name, "direction": direction, "values": values, "year": _plain(row[column]), **ends,
                 "of": _plain(row[of]) if of else None, "is_share": is_share, "since": shown[first] if first else None,
+                "latest": values[-1] if values else None,
                 "most": max((value for value in values if value is not None), default=None),
                 "is_withheld": FEW in why, "is_missing": bool(why) and FEW not in why, "chart": chart(values),
             }

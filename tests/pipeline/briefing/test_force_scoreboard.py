@@ -63,3 +63,11 @@ def test_months_before_the_record_are_not_drawn_and_each_figure_has_its_cases_an
     figures = {str(figure["name"]): figure for figure in board({**tables(), "enforcement_ledger": frame})["figures"]}
     assert figures["Complaints about the police"]["since"] == pd.Timestamp("2026-02-01")
     assert figures["Arrests, a cost"]["since"] is None
+
+
+def test_a_record_that_began_this_month_has_no_whole_month_and_is_drawn() -> None:
+    young = {name: frame.assign(recorded_from=pd.Timestamp("2026-03-02")) for name, frame in tables().items()}
+    found = board(young)
+    assert found["months"] == [] and len(found["figures"]) == len(FIGURES)
+    assert {figure["latest"] for figure in found["figures"]} == {None}
+    assert chart([]) == ""
