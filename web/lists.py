@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from flows.decisions.list_effects import evaluate_effect, lacking_effect, register_effect
 from flows.decisions.list_exports import export_list
-from flows.decisions.lists import approve_list, open_list, override_entry, revoke_list
+from flows.decisions.lists import approve_list, evidence_of, open_list, override_entry, revoke_list
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
 from flows.human_log.audit_events import halt_of
@@ -26,33 +26,11 @@ from web.acts import Act, After, Field, Outcome, act_routes, acts_for, reason
 from web.board import Board
 from web.visitors import Visitor
 
-# What is read before a list is approved, as far as the list has it.
-EVIDENCE = (
-    "person_id",
-    "position",
-    "rank",
-    "tier",
-    "route",
-    "reason",
-    "kind",
-    "warrant_id",
-    "underlying_offence_code",
-    "high_event_count",
-    "recency_days",
-    "rule",
-    "evidence_ids",
-    "rule_evidence_ids",
-    "corrected_evidence",
-    "moves_out_if",
-)
-
 
 def _opened(home: Home, list_id: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
-    rows = open_list(home, list_id, reader=visitor.name, purpose=values["purpose"])
-    order = [name for name in ("position", "rank") if name in rows]
-    rows = rows.sort_values([*order, "person_id"], ignore_index=True)
+    rows, columns = evidence_of(open_list(home, list_id, reader=visitor.name, purpose=values["purpose"]))
     shown = {
-        "columns": [name for name in EVIDENCE if name in rows],
+        "columns": columns,
         "rows": to_json_rows(rows),
         "not_grounds": NOT_GROUNDS,
     }

@@ -21,13 +21,6 @@ from pipeline.terminal_text import inert
 if TYPE_CHECKING:
     from flows.home.home import Home
 
-# Columns printed before a list is approved, as far as the list has them.
-EVIDENCE = [
-    "person_id", "position", "rank", "tier", "route", "reason", "kind", "warrant_id", "underlying_offence_code",
-    "high_event_count", "recency_days", "joined_since", "rule", "evidence_ids", "rule_evidence_ids",
-    "corrected_evidence", "moves_out_if",
-]  # fmt: skip
-
 # `lists effects` prints when the registration of an effect ends.
 STATUS_COLUMNS = ["list_id", "status", "entries", "exceptions", "valid_to", "approved_by", "revoked_because"]
 
@@ -156,14 +149,11 @@ def open_(home: "Home", list_id: str, purpose: str | None, reader: str | None, a
     Example:
       harmspot --home town lists open person_tier-RUN --purpose "approve today's list" --reader "Insp. J. Reyes"
     """
-    from flows.decisions.lists import open_list
+    from flows.decisions.lists import evidence_of, open_list
     from pipeline.privacy.signed_export import NOT_GROUNDS
 
-    rows = open_list(home, list_id, reader=reader, purpose=purpose).assign(not_grounds=NOT_GROUNDS)
-    order = [name for name in ("position", "rank") if name in rows]
-    rows = rows.sort_values([*order, "person_id"], ignore_index=True)
-    shown = rows.drop(columns="joined_since") if "joined_since" in rows and rows["joined_since"].isna().all() else rows
-    wanted = [name for name in EVIDENCE if name in shown]
+    rows, wanted = evidence_of(open_list(home, list_id, reader=reader, purpose=purpose))
+    rows = rows.assign(not_grounds=NOT_GROUNDS)
     state = f", {rows['list_status'].iloc[0]}" if len(rows) else ""
     print_frame(rows, title=f"{list_id}{state}: {len(rows)} entries", as_json=as_json, columns=wanted)
     if not as_json:

@@ -30,6 +30,13 @@ LEFT = "revoke lists that the latest run downgrades"
 ERASED = "revoke lists that hold somebody who is erased"
 RUN_AGAIN = "harmspot run makes a new one"
 
+# Columns that are read before a list is approved.
+EVIDENCE = (
+    "person_id", "position", "rank", "tier", "route", "reason", "kind", "warrant_id", "underlying_offence_code",
+    "high_event_count", "recency_days", "joined_since", "rule", "evidence_ids", "rule_evidence_ids",
+    "corrected_evidence", "moves_out_if",
+)  # fmt: skip
+
 
 def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
     """Return a list with the evidence behind each entry, and record who opened it."""
@@ -41,6 +48,17 @@ def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | No
         )
         desk.record(HumanEvent("opened", str(reader), "list", list_id, home.now(), {"purpose": str(purpose)}))
     return rows
+
+
+def evidence_of(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of a list in order, and the columns that are read before it is approved, as far as it has them.
+
+    Since when the ids of people are joined is read only where somebody has several.
+    """
+    order = [name for name in ("position", "rank") if name in rows]
+    rows = rows.sort_values([*order, "person_id"], ignore_index=True)
+    shown = rows.drop(columns="joined_since") if "joined_since" in rows and rows["joined_since"].isna().all() else rows
+    return rows, [name for name in EVIDENCE if name in shown]
 
 
 def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
