@@ -6,13 +6,13 @@ import pandas as pd
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.inputs.assembly import Map, PeopleFrames
+from flows.inputs.report_history import MapReports
 from flows.measures.consequences import consequences
 from flows.measures.done import read_done
 from flows.measures.harm_matrix import harm_matrix
 from flows.measures.ledger import ledger_tables
 from flows.measures.operation_effects import operation_effects
 from flows.measures.scoreboard import scoreboard_table
-from geo.same_place import Boxes
 from models.outcomes.unit_costs import price
 
 
@@ -25,7 +25,7 @@ def measure_outcomes(
     codebook: pd.DataFrame,
     displacement: pd.DataFrame,
     overdose_watch: pd.DataFrame,
-    hidden: Boxes | None = None,
+    reports: MapReports,
     *,
     people: PeopleFrames,
     place_actions: pd.DataFrame,
@@ -34,7 +34,7 @@ def measure_outcomes(
     """Return the measuring tables less run columns, by name; call `place_incidents` on the connection first.
 
     `operations`, `place_actions`, `site_events` and `overdose_watch` are those of `plan_frames`; what column is_hidden
-    marks is named in no table, nor is `hidden` ground.
+    marks is named in no table, nor is the withheld ground of `reports`.
     """
     as_of, settings = identity.as_of, identity.settings
     done = read_done(connection, identity, geography, operations, people, codebook)
@@ -46,5 +46,5 @@ def measure_outcomes(
         **counted,
         "enforcement_cost": price(counted, settings.force.unit_costs),
         "harm_matrix": harm_matrix(home, identity, connection, geography, codebook, ledger["enforcement_ledger"]),
-        **operation_effects(connection, operations, displacement, geography, as_of, settings, hidden),
+        **operation_effects(reports, operations, displacement, as_of, settings),
     }

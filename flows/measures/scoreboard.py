@@ -7,8 +7,8 @@ import pandas as pd
 
 from flows.home.run_identity import RunIdentity
 from flows.inputs.assembly import query
+from flows.inputs.promises import follow_promises
 from flows.measures.done import Done
-from models.operations.promises import track_promises
 from models.outcomes.scoreboard import STEPS, scoreboard
 
 YEAR_DAYS = 366  # promises of every month shown are followed, whatever promises.window_days
@@ -26,17 +26,8 @@ def scoreboard_table(
     settings, as_of = identity.settings, pd.Timestamp(identity.as_of)
     incidents = query(connection, "ledger#incident", discoveries=list(settings.places.discoveries))
     last_on = done.periods["to_on"].max()
-    dealing = site_events[site_events["is_core"] & (site_events["kind"] == "dealing")]
-    promises = track_promises(
-        done.operations,
-        dealing[["incident_id", "market_id", "occurred_at"]],
-        place_actions,
-        as_of=as_of,
-        time_zone=settings.force.time_zone,
-        lead_days=settings.notices.lead_days,
-        operation_days=settings.notices.operation_days,
-        config=replace(settings.promises, window_days=YEAR_DAYS),
-    )
+    config = replace(settings.promises, window_days=YEAR_DAYS)
+    promises = follow_promises(done.operations, site_events, place_actions, as_of, settings, config)
     return scoreboard(
         done.periods,
         incidents.assign(on=last_on - pd.to_timedelta(incidents["age_days"], unit="D")),

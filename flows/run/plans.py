@@ -13,16 +13,17 @@ import pandas as pd
 
 from flows.home.settings import Settings, SettingsError
 from flows.inputs.assembly import Map, query
-from flows.inputs.report_history import cells_on, read_history
+from flows.inputs.promises import follow_promises
+from flows.inputs.report_history import MapReports
 from geo.market_shapes import PATROL_CELLS, near_treatment
 from geo.placement import place_points
 from geo.same_place import Boxes
 from models.operations.crackdowns import FACTS, Calendar, plan_crackdowns
 from models.operations.history import is_same_market, operations_of, particulars, without_hidden_actions
 from models.operations.overdose_watch import HISTORY_DAYS, SHOWN_AFTER_DAYS, WatchPlan, watch_overdoses
-from models.operations.promises import Promises, track_promises
+from models.operations.promises import Promises
 from models.operations.visits import explore, plan_visits
-from models.places.displacement import are_any_due, measure_displacement
+from models.places.displacement import measure_displacement
 from models.places.markets import Markets, middle_of
 from pipeline.given_yaml import read_given_yaml
 from pipeline.near_words import did_you_mean
@@ -186,28 +187,15 @@ def _markets_on(hidden: Boxes, found: Markets, geography: Map) -> set[str]:
     return set(found.cells.loc[is_hidden, "market_id"])
 
 
-def where_harm_went(
-    connection: duckdb.DuckDBPyConnection,
-    operations: pd.DataFrame,
-    geography: Map,
-    as_of: datetime,
-    settings: Settings,
-    hidden: Boxes | None = None,
-) -> pd.DataFrame:
-    """Return displacement less run columns; reads the reports of the map only if an operation is to be measured.
-
-    Nothing on `hidden` ground is named; column is_hidden marks the operations there.
-    """
-    ground, history = read_history(
-        connection, geography, settings, is_needed=are_any_due(operations, pd.Timestamp(as_of))
-    )
+def where_harm_went(reports: MapReports, operations: pd.DataFrame, as_of: datetime, settings: Settings) -> pd.DataFrame:
+    """Return displacement less run columns. Nothing on withheld ground is named, nor what column is_hidden marks."""
     measured = measure_displacement(
         operations,
-        history,
-        ground,
+        reports.history,
+        reports.ground,
         as_of=pd.Timestamp(as_of),
         longest_days=settings.crackdowns.baseline_days,
-        withheld=cells_on(hidden, geography),
+        withheld=reports.withheld,
     )
     return _shown(measured, set(operations.loc[operations["is_hidden"], "market_id"]))
 
@@ -261,17 +249,7 @@ def plan_markets(
 
 def promises_of(frames: PlanFrames, as_of: datetime, settings: Settings) -> Promises:
     """Return every promise with its state at `as_of`."""
-    core = frames.site_events[frames.site_events["is_core"] & (frames.site_events["kind"] == "dealing")]
-    return track_promises(
-        frames.operations,
-        core[["incident_id", "market_id", "occurred_at"]],
-        frames.actions,
-        as_of=pd.Timestamp(as_of),
-        time_zone=settings.force.time_zone,
-        lead_days=settings.notices.lead_days,
-        operation_days=settings.notices.operation_days,
-        config=settings.promises,
-    )
+    return follow_promises(frames.operations, frames.site_events, frames.actions, as_of, settings, settings.promises)
 
 
 def calendar_of(as_of: datetime, settings: Settings) -> Calendar:

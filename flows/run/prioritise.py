@@ -26,6 +26,7 @@ from flows.inputs.assembly import (
     read_run_codebook,
 )
 from flows.inputs.previous_run import Previous, read_previous
+from flows.inputs.report_history import read_reports
 from flows.measures.measured import measure_outcomes
 from flows.run.address_piles import address_piles, left_out, not_left_out, pile_measures, pile_table, with_pile_mark
 from flows.run.area_sets import (
@@ -147,12 +148,11 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         persons = call(people_frames, snapshot.connection, flagrant_cells(found), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
         plan_inputs = call(plan_frames, snapshot.connection, found, geography, as_of, settings, hidden)
-        displacement = call(
-            where_harm_went, snapshot.connection, plan_inputs.operations, geography, as_of, settings, hidden
-        )
+        reports = call(read_reports, snapshot.connection, plan_inputs.operations, geography, as_of, settings, hidden)
+        displacement = call(where_harm_went, reports, plan_inputs.operations, as_of, settings)
         measured = call(
             measure_outcomes, home, identity, snapshot.connection, geography, plan_inputs.operations, codebook,
-            displacement, plan_inputs.overdose_watch, hidden,
+            displacement, plan_inputs.overdose_watch, reports,
             people=persons, place_actions=plan_inputs.actions, site_events=plan_inputs.site_events,
         )  # fmt: skip
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)

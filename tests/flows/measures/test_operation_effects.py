@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import duckdb
 import pandas as pd
@@ -10,7 +10,9 @@ import pytest
 
 from flows.decisions.place_actions import record_action
 from flows.home.home import Home
-from flows.inputs.assembly import place_incidents, query, read_map, read_run_codebook
+from flows.home.settings import Settings
+from flows.inputs.assembly import Map, place_incidents, query, read_map, read_run_codebook
+from flows.inputs.report_history import read_reports
 from flows.measures.operation_effects import operation_effects
 from models.operations.history import operations_of
 from models.places.displacement import DISPLACEMENT_COLUMNS
@@ -31,7 +33,14 @@ def effects_of(home: Home, hidden: set[str]) -> dict[str, pd.DataFrame]:
         place_incidents(known.connection, chart, read_run_codebook(settings, as_of), as_of, settings)
         operations = operations_of(query(known.connection, "place_action"))
         operations = operations.assign(is_hidden=operations["market_id"].isin(hidden))
-        return operation_effects(known.connection, operations, NO_DISPLACEMENT, chart, as_of, settings)
+        return measured(known.connection, operations, chart, as_of, settings)
+
+
+def measured(
+    connection: duckdb.DuckDBPyConnection, operations: pd.DataFrame, chart: Map, as_of: datetime, settings: Settings
+) -> dict[str, pd.DataFrame]:
+    reports = read_reports(connection, operations, chart, as_of, settings)
+    return operation_effects(reports, operations, NO_DISPLACEMENT, as_of, settings)
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +105,10 @@ def test_without_an_operation_that_is_due_no_report_is_read(town_run: TownRun) -
     )
     with closing(connect(is_encrypting=False)) as connection:
         settings, chart = home.settings, read_map(home.settings)
-        nothing = operation_effects(
-            connection, operations.assign(is_hidden=False), NO_DISPLACEMENT, chart, CLOCK, settings
-        )
+        nothing = measured(connection, operations.assign(is_hidden=False), chart, CLOCK, settings)
         assert all(table.empty for table in nothing.values())
         assert all(conform(name, table).num_rows == 0 for name, table in stamped(nothing).items())
         begun = pd.DataFrame({"market_id": ["market_1_1"], "area_id": "A", "started_at": pd.Timestamp(STARTED)})
         begun = begun.assign(**dict.fromkeys(["announced_at", "ended_at"], pd.NaT), is_hidden=False)
         with pytest.raises(duckdb.CatalogException, match="point_placed"):
-            operation_effects(connection, begun, NO_DISPLACEMENT, chart, CLOCK, settings)
+            measured(connection, begun, chart, CLOCK, settings)

@@ -29,6 +29,7 @@ from flows.home.home import Home
 from flows.home.settings import SettingsError
 from flows.home.store_access import open_home_store
 from flows.inputs.assembly import areas_of, place_incidents, query, read_map, read_run_codebook
+from flows.inputs.report_history import read_reports
 from flows.outputs.plan_page import write_plan_page
 from flows.run.plans import overdose_watch, read_checklist, where_harm_went
 from models.operations.crackdowns import FACTS
@@ -346,8 +347,15 @@ def test_operations_out_of_reach_of_displacement_read_no_reports(town_run: TownR
         is_hidden=False, **dict.fromkeys(["announced_at", "ended_at"], pd.to_datetime([None, None], utc=True))
     )
     with closing(connect(is_encrypting=False)) as connection:
-        found = where_harm_went(connection, rows.iloc[:1], read_map(settings), as_of, settings)
-        assert found["why"].tolist() == ["it began more than 365 days ago: runs of that time measured it"]
-        assert where_harm_went(connection, rows.iloc[:0], read_map(settings), as_of, settings).empty
+        chart = read_map(settings)
+
+        def measured(operations: pd.DataFrame) -> pd.DataFrame:
+            reports = read_reports(connection, operations, chart, as_of, settings)
+            return where_harm_went(reports, operations, as_of, settings)
+
+        assert measured(rows.iloc[:1])["why"].tolist() == [
+            "it began more than 365 days ago: runs of that time measured it"
+        ]
+        assert measured(rows.iloc[:0]).empty
         with pytest.raises(duckdb.CatalogException, match="point_placed"):
-            where_harm_went(connection, rows, read_map(settings), as_of, settings)
+            measured(rows)
