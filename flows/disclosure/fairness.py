@@ -249,9 +249,9 @@ def _people(home: Home, run: pd.Series, notes: Notes, *, reader: str | None, pur
     suspects, victims = (set(public.loc[public["role"].isin(r), "person_id"]) for r in (OFFENDER_ROLES, ["victim"]))
     at_risk = set(now.decisions.index[now.decisions["gate"].isin(AT_RISK)]).union(*listed.values())
     ids = pd.Index(sorted(at_risk | victims | set(then.decisions.index)), name="person_id")
-    standing = {"is_at_risk": at_risk, "is_suspect": suspects & at_risk, "is_victim": victims, **listed}
+    marks = {"is_at_risk": at_risk, "is_suspect": suspects & at_risk, "is_victim": victims, **listed}
     since = _year_since(ids, local_zone_clock(as_of, home.settings), frames, now, then)
-    return since.assign(**{name: ids.isin(people) for name, people in standing.items()})
+    return since.assign(**{name: ids.isin(people) for name, people in marks.items()})
 
 
 def _year_since(

@@ -9,7 +9,8 @@ import hashlib
 import hmac
 import json
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from flows.decisions.desk import at_desk
 from flows.home.home import Home
 from flows.home.run_identity import code_version
 from models.governance.actors import MACHINE
-from pipeline.complete_file import flush, hidden
+from pipeline.complete_file import flush, hidden, write_first
 from pipeline.errors import StoreError
 from pipeline.privacy.keys import Key
 
@@ -39,11 +40,7 @@ def back_up(home: Home, folder: Path) -> dict[str, int]:
     _refuse_taken(folder)
     reader = home.session.user_id if home.session else MACHINE
     home.log_access("backup", {}, reader=reader, purpose="to keep a backup")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = hidden(folder)
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(mode=0o700)
-    try:
+    with _made_whole(folder) as fresh:
         with at_desk(home) as desk:
             desk.store.copy_to(fresh / STORE, home.key)
             for name in WHOLE:
@@ -52,13 +49,7 @@ def back_up(home: Home, folder: Path) -> dict[str, int]:
         if home.users.path.exists():
             home.users.copy_to(fresh / USERS)
         _copy_log(home.access_log.path, fresh / LOG)  # last: it holds at least what the store knows of it
-        sizes = _write_note(home, fresh)
-        fresh.rename(folder)
-        flush(folder.parent)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
-    return sizes
+        return _write_note(home, fresh)
 
 
 def restore(home: Home, folder: Path, key: Key, key_text: bytes) -> dict[str, Any]:
@@ -82,23 +73,11 @@ def restore(home: Home, folder: Path, key: Key, key_text: bytes) -> dict[str, An
     """
     note = read_note(folder, key)
     _refuse_taken(home.path)
-    home.path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = hidden(home.path)
-    shutil.rmtree(fresh, ignore_errors=True)
-    try:
-        fresh.mkdir(mode=0o700)
+    with _made_whole(home.path) as fresh:
         for name in note["files"]:
             shutil.copy(folder / name, fresh / name)
             flush(fresh / name)
-        (fresh / "key").touch(mode=0o600)
-        (fresh / "key").write_bytes(key_text)
-        if home.path.exists():
-            home.path.rmdir()
-        fresh.rename(home.path)
-        flush(home.path.parent)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
+        write_first(fresh / "key", key_text)
     return note
 
 
@@ -142,6 +121,27 @@ def _copy_log(log: Path, copy: Path) -> None:
             fcntl.flock(file, fcntl.LOCK_SH)  # no entry is being written
             shutil.copyfileobj(file, fresh)
         copy.chmod(0o600)
+
+
+@contextmanager
+def _made_whole(folder: Path) -> Iterator[Path]:
+    """Yield a folder for its owner alone; after the block it is `folder`, which is missing or empty before.
+
+    Whoever stops the block leaves nothing.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = hidden(folder)
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    try:
+        yield fresh
+        if folder.exists():
+            folder.rmdir()
+        fresh.rename(folder)
+        flush(folder.parent)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
 
 
 def _refuse_taken(folder: Path) -> None:

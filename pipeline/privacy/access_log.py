@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.clock import SKEW, refuse_earlier
+from pipeline.complete_file import flush
 from pipeline.errors import PurposeError
 from pipeline.local_time import local_text
 from pipeline.privacy.pii_scan import refuse_pseudonyms
@@ -222,6 +223,7 @@ class AccessLog:
         beside = self.path.with_name(f"{self.path.name}.unfinished-{end}")
         beside.touch(mode=0o600)
         beside.write_bytes(left)
+        flush(beside)
         file.truncate(end)
         detail = {"file": beside.name, "bytes": len(left)}
         at = max(now, _time_of(_last_line(file)) or now)
