@@ -32,8 +32,7 @@ from web.visitors import Visitor
 MOST_ROWS = 60  # squares and visits in a table; the search finds the others
 TABLE_OF = {"area": "area_ranking", "cell": "cell_forecast", "hotspot": "hotspot", "market": "market"}
 NAMED = ("area_name", "place", "area_id", "cell_id", "market_id", "hotspot_id")  # searched for words
-LIVE_FILE = "live.parquet"  # which `harmspot stream` replaces
-LOOKS_S = 2.0  # between two looks at it
+LOOKS_S = 2.0  # between two looks at the live figures
 PACKED = {"content-encoding": "gzip", "cache-control": "private, max-age=604800, immutable"}
 UNBUFFERED = {"x-accel-buffering": "no"}  # a proxy passes each event on at once
 HAS_HISTORY = ("area", "hotspot", "market")
@@ -137,7 +136,7 @@ async def live_parts(
         who = await run_in_threadpool(board.visitors.visitor, visitor.secret)
         if who is None:
             return
-        path = board.home.path / LIVE_FILE
+        path = board.home.live_figures
         version = version_of(path) if path.exists() else ()
         if version != seen:
             seen = version
@@ -150,7 +149,7 @@ async def live_parts(
 
 def _live(board: Board, days: Days) -> Markup:
     """Return the areas with incidents since the latest run, with their provisional rank; empty if nothing is live."""
-    path = board.home.path / LIVE_FILE
+    path = board.home.live_figures
     try:
         found = pd.read_parquet(path)
         day = days.get()

@@ -11,7 +11,6 @@ from flows.home.home import Home
 from flows.human_log.embargoes import embargo_rows, embargoes_of, is_covered
 from flows.human_log.ledger import read_ledger
 from flows.human_log.notice_records import notices_of
-from flows.ingest.live import FILE
 from geo.cells import Grid
 from geo.same_place import cells_under
 from models.governance.embargo import EMBARGO, Embargo
@@ -79,7 +78,7 @@ def _remove_drawings(home: Home) -> None:
     """Remove layers, report and live figures; a stream writes the last anew, and only while it has the store."""
     shutil.rmtree(home.layers, ignore_errors=True)
     home.report.unlink(missing_ok=True)
-    (home.path / FILE).unlink(missing_ok=True)
+    home.live_figures.unlink(missing_ok=True)
 
 
 def _cells_under_embargo(desk: Desk, market_id: str) -> tuple[str, ...]:

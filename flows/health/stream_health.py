@@ -13,7 +13,7 @@ from flows.home.home import Home
 from flows.human_log.ledger import read_ledger
 from flows.ingest.dead_letters import UNCHECKED_WORD, UNKNOWN_WORD, by_reason, waiting_letters
 from flows.ingest.ingest import open_source
-from flows.ingest.live import CHANGES, FILE, latest_run, live_file
+from flows.ingest.live import CHANGES, latest_run, live_file
 from pipeline.errors import SourceError
 from pipeline.publication.publish import runs
 from pipeline.sources.kafka import read_bounds
@@ -95,9 +95,9 @@ def live_figures(home: Home) -> tuple[State, str]:
     run_id, written_at = header
     age = f"written {home.now() - written_at} ago"
     if run_id != latest_run(home):
-        return "warning", f"{FILE} is of run {run_id}, which is not the latest: do not use it; {age}"
+        return "warning", f"{home.live_figures.name} is of run {run_id}, which is not the latest: do not use it; {age}"
     if runs(home.path)["valid_to"].iloc[-1] <= pd.Timestamp(home.now()):
-        return "warning", f"{FILE} is of run {run_id}, which has expired: do not use it; {age}"
+        return "warning", f"{home.live_figures.name} is of run {run_id}, which has expired: do not use it; {age}"
     return "ok", f"of run {run_id}, {age}"
 
 

@@ -138,6 +138,11 @@ class Home:
         return self.path / "report.html"
 
     @property
+    def live_figures(self) -> Path:
+        """The path of the figures that a stream keeps up to date."""
+        return self.path / "live.parquet"
+
+    @property
     def access_log(self) -> AccessLog:
         """The log of reads of restricted tables."""
         how = self.session.how if self.session else "rehearsal" if self.is_rehearsal else None

@@ -54,7 +54,6 @@ from pipeline.store.snapshot import open_snapshot
 
 CHANGES = "changes"
 EVENT_TYPE = "harmspot.place.changed.v1"
-FILE = "live.parquet"
 # The published name of each change of state; other changes are not announced at once.
 WORDS = {
     ("area", "listed"): "entered_top_k",
@@ -294,7 +293,7 @@ def start_live(home: Home) -> Live | None:
 
 def live_file(home: Home) -> tuple[str, datetime] | None:
     """Return the run id and time of writing of `live.parquet`, or None if there is no such file."""
-    path = home.path / FILE
+    path = home.live_figures
     if not path.exists():
         return None
     first = pq.read_table(path, columns=["run_id", "updated_at"]).slice(0, 1).to_pylist()
@@ -313,8 +312,8 @@ def write_live(home: Home, live: Live) -> Path:
     stamps = {"run_id": live.run_id, "updated_at": pd.Timestamp(home.now()), "is_provisional": True}
     for name, value in stamps.items():
         table = table.append_column(name, pa.array([value] * len(table)))
-    refuse_people(FILE, table)
-    path = home.path / FILE
+    path = home.live_figures
+    refuse_people(path.name, table)
     temporary = path.with_suffix(".new")
     pq.write_table(table, temporary)
     os.replace(temporary, path)  # noqa: PTH105 - as everywhere in pipeline.publication

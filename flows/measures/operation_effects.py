@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 
 from flows.home.settings import Settings
@@ -26,8 +27,9 @@ def operation_effects(
     shown = operations[~operations["is_hidden"]]
     effects = measured[~measured["market_id"].isin(set(operations.loc[operations["is_hidden"], "market_id"]))]
     verdicts = judge_operations(shown, effects, displacement, pd.Timestamp(as_of))
-    answers = verdicts[["market_id", "started_at", "answer"]].drop_duplicates(["market_id", "started_at"])
+    answers = verdicts.set_index(["market_id", "started_at"])["answer"].to_dict()
+    own = [answers.get(key) for key in zip(effects["market_id"], effects["started_at"], strict=True)]
     return {
-        "operation_effect": effects.merge(answers, how="left", on=["market_id", "started_at"]),
+        "operation_effect": effects.assign(answer=np.array(own, dtype=object)),
         "operation_register": register_operations(shown, verdicts, as_of.astimezone(settings.force.zone).date()),
     }

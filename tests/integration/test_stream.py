@@ -20,7 +20,7 @@ from kafka import KafkaAdminClient
 
 from flows.home.home import Home
 from flows.ingest.ingest import load_file, new_decoder
-from flows.ingest.live import FILE, start_live, write_live
+from flows.ingest.live import start_live, write_live
 from flows.ingest.stream import STAGES, StreamLimits, acknowledge_offsets, deliver_changes, follow_run, stream
 from flows.schedule.daily import daily_run
 from flows.simulation.town import TownFiles
@@ -337,7 +337,7 @@ def test_a_kill_at_any_stage_leaves_live_figures_whole_and_every_change_announce
     undisturbed = new_home(by_topic.path.parent / "undisturbed")
     shutil.copytree(town_run.home.path, undisturbed.path, dirs_exist_ok=True)
     expected = figures_of(undisturbed, sent)
-    pd.testing.assert_frame_equal(pd.read_parquet(by_topic.path / FILE).drop(columns="updated_at"), expected)
+    pd.testing.assert_frame_equal(pd.read_parquet(by_topic.live_figures).drop(columns="updated_at"), expected)
 
 
 def evidence_turns(files: TownFiles, incident_id: str) -> list[bytes]:

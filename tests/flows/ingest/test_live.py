@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from flows.home.home import Home
 from flows.ingest.ingest import new_decoder
-from flows.ingest.live import FILE, WORDS, Live, start_live, write_live
+from flows.ingest.live import WORDS, Live, start_live, write_live
 from flows.simulation.town import TownFiles
 from pipeline.events.batch import Record
 from pipeline.messages.outbox import OutboxMessage
@@ -186,7 +186,7 @@ def test_the_file_holds_places_alone_and_says_that_it_is_provisional(
     areas = read_published(home.path, "area_ranking")
     commit(home, session, live, incident("n", location={"area_id": areas["area_id"].iloc[0]}, involvements=involved))
     table = pd.read_parquet(write_live(home, live))
-    assert (home.path / FILE).exists()
+    assert home.live_figures.exists()
     assert table["is_provisional"].all()
     assert set(table["run_id"]) == {live.run_id}
     assert set(table.loc[table["place_kind"] == "area", "place_id"]) == set(areas["area_id"])

@@ -15,7 +15,6 @@ from flows.home.home import Home
 from flows.home.stage import direct
 from flows.ingest.change_publisher import ChangePublisher
 from flows.ingest.ingest import new_decoder
-from flows.ingest.live import FILE
 from flows.ingest.stream import StoreWorker, StreamBatch
 from pipeline.errors import StoreBusyError
 from pipeline.events.batch import Record
@@ -67,7 +66,7 @@ def cut_publication(home: Home) -> None:
 
 
 def block_file(home: Home) -> None:
-    (home.path / FILE).mkdir()
+    home.live_figures.mkdir()
 
 
 @pytest.mark.parametrize("harm", [lose_map, cut_publication, block_file])
@@ -95,11 +94,11 @@ def test_an_expired_run_is_not_carried_on_though_the_process_lives(
 ) -> None:
     assert keeper.keep(batch(home, "new1")).stored == 1
     assert live_figures(home)[0] == "ok"
-    written = (home.path / FILE).read_bytes()
+    written = home.live_figures.read_bytes()
     home.clock = CLOCK + timedelta(days=400)
     assert keeper.keep(batch(home, "new2")).stored == 1
     assert "has expired" in said[-1]
-    assert (home.path / FILE).read_bytes() == written
+    assert home.live_figures.read_bytes() == written
     state, words = live_figures(home)
     assert state == "warning"
     assert "expired" in words

@@ -97,6 +97,12 @@ def test_nothing_names_an_operation_that_is_hidden_and_the_others_stand_as_they_
         )
 
 
+def test_where_every_operation_is_hidden_the_tables_are_empty_and_fit(policed: tuple[Home, list[str]]) -> None:
+    home, markets = policed
+    shown = effects_of(home, set(markets))
+    assert all(len(conform(name, table)) == 0 for name, table in stamped(shown).items())
+
+
 def test_without_an_operation_that_is_due_no_report_is_read(town_run: TownRun) -> None:
     """The connection has no tables: a query fails."""
     home = town_run.home
