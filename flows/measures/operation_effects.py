@@ -25,7 +25,8 @@ def operation_effects(
         withheld=reports.withheld,
     )
     shown = operations[~operations["is_hidden"]]
-    effects = measured[~measured["market_id"].isin(set(operations.loc[operations["is_hidden"], "market_id"]))]
+    hidden = set(operations.loc[operations["is_hidden"], "market_id"])
+    effects = measured[~measured["market_id"].isin(hidden)].reset_index(drop=True)
     verdicts = judge_operations(shown, effects, displacement, pd.Timestamp(as_of))
     answers = verdicts.set_index(["market_id", "started_at"])["answer"].to_dict()
     own = [answers.get(key) for key in zip(effects["market_id"], effects["started_at"], strict=True)]

@@ -205,9 +205,10 @@ def test_a_mapping_with_another_word_is_refused(city: City, kind: str, word: str
 def test_the_row_of_the_run_is_searched_as_its_tables_are(monkeypatch: pytest.MonkeyPatch) -> None:
     store = SimpleNamespace(raw_ids=lambda: [RAW], erased_ids_in=lambda tables: set())
     monkeypatch.setattr(daily, "open_home_store", lambda home: nullcontext(store))
+    home = SimpleNamespace(key=SimpleNamespace(home_name="5b07ed185459"))
     identity = SimpleNamespace(row=lambda **_: {"force_name": f"Force of {RAW}"})
     products = SimpleNamespace(
         published={"map_shape": pd.DataFrame({"shapes_id": ["s1"]})}, restricted={}, is_staffing_assumed=False
     )
     with pytest.raises(PublicationError, match=r"column run\.force_name holds the id"):
-        daily.search_for_people(cast(Any, None), cast(Any, identity), cast(Any, products))
+        daily.search_for_people(cast(Any, home), cast(Any, identity), cast(Any, products))

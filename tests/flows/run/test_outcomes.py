@@ -98,7 +98,7 @@ class Files:
             for file in (described.published, described.restricted)
         )
         shapes = pd.DataFrame(columns=described.published["map_shape"].column_names)
-        row = identity.row(is_staffing_assumed=False, shapes_id="s1")
+        row = identity.row(is_staffing_assumed=False, shapes_id="s1") | {"home_name": home.key.home_name}
         publish(home.path, row, {**places, "map_shape": shapes, **tables}, people, key=home.key, history_runs=90)
 
 
