@@ -343,14 +343,20 @@ def benefit(home: "Home", path: Path, as_json: bool) -> None:
 @click.option("--seed", type=click.IntRange(0), default=7, help="Seed of the town.")
 @click.option("--start", type=Day(), default="2026-01-01", help="Day on which planning begins.")
 @click.option("--days", type=click.IntRange(7), default=84, help="Number of days.")
+@click.option("--history", type=click.IntRange(56), default=120, help="Days on record before planning begins.")
 @json_option
 @pass_any_home
-def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int, as_json: bool) -> None:
+def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int, history: int, as_json: bool) -> None:
     """Simulate the plan in a simulated town, beside the same hours spread evenly. Takes about a minute.
 
     \b
     Example:
       harmspot plan rehearse rehearsal --days 84
+
+    \b
+    With a record that tells unintended consequences from a season:
+      harmspot plan rehearse rehearsal --days 150 --history 700
+      harmspot --home rehearsal/concentrate/home evaluate outcomes --out outcomes.html
     """
     import pandas as pd
 
@@ -360,7 +366,15 @@ def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int,
         raise click.BadParameter(f"{folder} is not empty; choose another", param_hint="FOLDER")
     config = home.settings.promises
     rehearsals = {
-        policy: rehearse(folder / policy, seed=seed, start=start, days=days, policy=policy, progress=home.progress)
+        policy: rehearse(
+            folder / policy,
+            seed=seed,
+            start=start,
+            days=days,
+            policy=policy,
+            history_days=history,
+            progress=home.progress,
+        )
         for policy in ("concentrate", "spread")
     }
     looks = pd.concat([rehearsal.looks for rehearsal in rehearsals.values()], ignore_index=True)

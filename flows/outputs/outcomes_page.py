@@ -54,6 +54,7 @@ AREAS = 10  # whose arrests are told apart
 OF_OPERATION = ("operation_hours", "arrests", "possession_arrests", "custody_days", "complaints", "injuries", "deaths")
 CONSEQUENCE_ANSWERS = {
     "worse": message("Worse by more than chance"),
+    "may_be_worse": message("May be worse"),
     "better": message("Better by more than chance"),
     "not_worse": message("Not worse"),
     "cannot_tell": message("Cannot tell"),
@@ -214,7 +215,6 @@ def _operations(register: pd.DataFrame, tables: Mapping[str, pd.DataFrame], zone
         page_rows(tables[name]) if name in tables else []
         for name in ("enforcement_ledger", "crackdown_plan", "promise", "scoreboard")
     )
-    whole = next((row["harm"] for row in scores if row["scope"] == "force" and row["span"] == "year"), None)
     found = []
     for row in page_rows(register.sort_values(["started_at", "area_id"], ascending=[False, True])):
         begun = None if row["started_at"] is None else row["started_at"].tz_convert(zone).date()
@@ -241,9 +241,7 @@ def _operations(register: pd.DataFrame, tables: Mapping[str, pd.DataFrame], zone
                 "why_not_offered": helped and _why_missing(helped["not_recorded"], "diversions_offered"),
                 "costs": own,
                 "why": {} if own is None else {name: _why_missing(own["not_recorded"], name) for name in OF_OPERATION},
-                "share": _share(own["harm_averted"] if own else None, whole)
-                if row["answer"] in ("better", "worse")
-                else None,
+                "before": None if own is None else _arrests_before(costs, row["area_id"], own["from_on"]),
             }
         )
     return found
@@ -253,8 +251,18 @@ def _day(value: Any) -> Any:
     return value.date() if isinstance(value, datetime) else value
 
 
-def _share(part: float | None, whole: float | None) -> float | None:
-    return None if part is None or not whole else abs(part) / whole
+def _arrests_before(costs: Sequence[Mapping[str, Any]], area_id: str, begun: Any) -> float | None:
+    """Return the arrests a week in the area in whole months on record before a day; None without any."""
+    months = [
+        row
+        for row in costs
+        if (row["scope_id"], row["span"]) == (area_id, "month")
+        and row["recorded_from"] == row["from_on"]
+        and row["to_on"] < begun
+        and row["arrests"] is not None
+    ]
+    days = sum((row["to_on"] - row["from_on"]).days + 1 for row in months)
+    return 7 * sum(row["arrests"] for row in months) / days if days else None
 
 
 def _moved_unknown(operations: Sequence[Mapping[str, Any]], consequences: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -266,16 +274,15 @@ def _moved_unknown(operations: Sequence[Mapping[str, Any]], consequences: Sequen
 
 
 def _policy(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the arrests against the policy: of the force, its shifts, the areas with most, everywhere else, the worst.
+    """Return the arrests against the policy: of the force, its shifts, the areas with most, everywhere else.
 
-    The worst is the shift of an area with most such arrests. `is_alike`: chance alone may order the areas.
+    `is_alike`: chance alone may order the areas.
     """
     rows = page_rows(table)
     whole = next((row for row in rows if row["scope"] == "force" and row["shift"] == "all"), None)
     places = [row for row in rows if row["scope"] in ("area", "no_area") and row["stated_arrests"]]
     days = sorted((row for row in places if row["shift"] == "all"), key=lambda row: (-_against(row), row["scope_id"]))
     areas = [row for row in days if row["scope"] == "area" and _against(row)][:AREAS]
-    shifts = [row for row in places if row["shift"] != "all" and row["scope"] == "area"]
     return {
         "whole": whole,
         "why": whole and _why_missing(whole["not_recorded"], "share_against_policy"),
@@ -285,7 +292,8 @@ def _policy(table: pd.DataFrame) -> dict[str, Any]:
         "is_alike": len(areas) > 1
         and max(row["share_against_policy_lo"] for row in areas)
         <= min(row["share_against_policy_hi"] for row in areas),
-        "worst": max(shifts, key=lambda row: (_against(row), row["scope_id"], row["shift"]), default=None),
+        "against": sum(map(_against, areas)),
+        "of": _against(whole) if whole else 0,
     }
 
 

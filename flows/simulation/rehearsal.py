@@ -48,10 +48,17 @@ class Rehearsal:
 
 
 def rehearse(
-    folder: Path, *, seed: int, start: date, days: int, policy: str, progress: Callable[[str], None] = lambda text: None
+    folder: Path,
+    *,
+    seed: int,
+    start: date,
+    days: int,
+    policy: str,
+    history_days: int = HISTORY_DAYS,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> Rehearsal:
     """Simulate a town under a policy, `concentrate` (follow the plan) or `spread` (the same hours everywhere)."""
-    office = _Office.create(folder, seed, start, progress)
+    office = _Office.create(folder, seed, start, history_days, progress)
     looks: list[pd.DataFrame] = []
     plans: list[pd.DataFrame] = []
     least = dict.fromkeys(office.market_areas, 1.0)
@@ -89,15 +96,17 @@ class _Office:
     reported: list[Emitted] = field(default_factory=list)  # since officers last answered
 
     @classmethod
-    def create(cls, folder: Path, seed: int, start: date, progress: Callable[[str], None]) -> "_Office":
+    def create(
+        cls, folder: Path, seed: int, start: date, history_days: int, progress: Callable[[str], None]
+    ) -> "_Office":
         folder.mkdir(parents=True, exist_ok=True)
-        state = new_town(seed, start=start - timedelta(days=HISTORY_DAYS), side_effects=SideEffects())
+        state = new_town(seed, start=start - timedelta(days=history_days), side_effects=SideEffects())
         write_map(folder, seed, areas_geojson(state.town), points_of_interest_geojson(state.sites))
         home = Home(folder / "home", folder / "config.yaml", _noon(start), lambda text: None, is_for_rehearsals=True)
         home.ensure()
         office = cls(folder, state, home, read_map(home.settings))
-        progress(f"simulating {HISTORY_DAYS} days before the office begins to plan")
-        office.state, records = step(office.state, (), HISTORY_DAYS)
+        progress(f"simulating {history_days} days before the office begins to plan")
+        office.state, records = step(office.state, (), history_days)
         office.pending = records
         return office
 

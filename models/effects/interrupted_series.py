@@ -88,7 +88,13 @@ def check(series: Series) -> tuple[str, bool]:
     found, weeks = residuals(series.before[0]), series.before.shape[1]
     if not found:
         return "too few reports before to check", True
-    return found.words(weeks), weeks < SEASON_WEEKS or found.p_independent <= DOUBT or found.dispersion >= SCATTERED
+    doubts = {
+        f"a season needs {SEASON_WEEKS} weeks": weeks < SEASON_WEEKS,
+        "its weeks hang together": found.p_independent <= DOUBT,
+        f"they vary {SCATTERED:.0f} times as much as by chance or more": found.dispersion >= SCATTERED,
+    }
+    named = " and ".join(doubt for doubt, holds in doubts.items() if holds)
+    return found.words(weeks) + (f"; in doubt: {named}" if named else ""), bool(named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def _sign(low: float | None, high: float | None) -> int:
 def _judged(sound: pd.DataFrame, harm: int) -> tuple[str, list[str]]:
     """Return the answer, and what it rests on or what forbids a better one."""
     if sound.empty:
-        return "cannot_tell", ["the assumptions of every way of measuring are in doubt"]
+        return "cannot_tell", ["no way of measuring fits what was reported before it began"]
     here = [_sign(low, high) for low, high in sound[["change_lo", "change_hi"]].to_numpy().tolist()]
     around = [_sign(low, high) for low, high in sound[["net_change_lo", "net_change_hi"]].to_numpy(float).tolist()]
     way = here[0]

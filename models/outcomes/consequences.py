@@ -55,8 +55,8 @@ FEWEST_PEOPLE = 10  # no figure tells of fewer
 FIGURES = ("before_count", "after_count", "before_level", "after_level", "change", "change_lo", "change_hi", "p_value")
 WITHHELD = f"withheld: fewer than {FEWEST_PEOPLE} people stand behind a part of it"
 FORCE = "force"
+AMONG_MANY = "chance alone seldom does so much to one figure, yet may among so many"
 TOO_EARLY = f"fewer than {7 * LOOKS[0]} days have passed since it began"
-UNJUDGED = f"an alarm is not judged until the record has these weeks and {LEAST_PAIRS} before them a year ago, too"
 _BLOCK_DAYS = 7 * LOOKS[-1]
 _FIRST_BLOCK = pd.Timestamp("1970-01-05")  # a Monday
 COLUMNS = (
@@ -161,10 +161,19 @@ def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, othe
         because = f"fewer than {LEAST} on record {'before' if before < LEAST else 'since'}: too few to tell a change"
         return _unmeasured(row, indicator, because)
     departs = departures(whole, weeks.since, weeks.gap, seed)
-    return _measured(row, indicator, series, departs, weeks.since, seed)
+    season = None if departs is not None else _season(weeks)
+    return _measured(row, indicator, series, departs, season, weeks.since, seed)
 
 
-def _measured(row: Row, indicator: Indicator, series: Series, departs: Floats | None, since: int, seed: int) -> Row:
+def _season(weeks: Weeks) -> str:
+    """Say from when on a record must be for a change to be told from a season."""
+    needed = weeks.until - (YEAR_WEEKS + LEAST_PAIRS) * WEEK
+    return f"telling a change from a season needs a record since {needed:%Y-%m-%d}"
+
+
+def _measured(
+    row: Row, indicator: Indicator, series: Series, departs: Floats | None, season: str | None, since: int, seed: int
+) -> Row:
     is_since = since_weeks(row["weeks_before"], since, seed)
     drawn = series.draws(is_since, ~is_since)
     resampled = series.draws(*resampled_weeks(row["weeks_before"], since, seed))
@@ -188,7 +197,7 @@ def _measured(row: Row, indicator: Indicator, series: Series, departs: Floats | 
         found = f"{_in_words(row, series)}; {_change_in_words(row)}"
     is_withheld = indicator.is_of_people and _is_of_few(series, since)
     found = WITHHELD if is_withheld else found
-    row = _answered(row, indicator, found, is_better=is_better, is_few=is_few, is_judged=departs is not None)
+    row = _answered(row, indicator, found, is_better=is_better, is_few=is_few, season=season)
     return row | dict.fromkeys(FIGURES, np.nan) if is_withheld else row
 
 
@@ -218,11 +227,9 @@ def _answered(
     *,
     is_better: bool = False,
     is_few: bool = False,
-    is_judged: bool = True,
+    season: str | None = None,
 ) -> Row:
-    """Return the row with its answer, and its sentence."""
-    if not is_judged:
-        return row | {"answer": "cannot_tell", "why": f"{indicator.what}: {found}; cannot tell: {UNJUDGED}"}
+    """Return the row with its answer, and its sentence; `season` says why a season may be all that there is."""
     low, high = (np.nan if is_few else row.get(f"change_{end}", np.nan) for end in ("lo", "hi"))
     answer = answer_of(
         indicator.side,
@@ -232,7 +239,9 @@ def _answered(
         is_better=is_better,
         worsening=MIX_WORSENING if indicator.unit == "bits" else WORSENING,
     )
-    return row | {"answer": answer, "why": f"{indicator.what}: {found}; {_verdict(answer, indicator)}"}
+    if season and answer != "may_be_worse":
+        answer = "cannot_tell"
+    return row | {"answer": answer, "why": f"{indicator.what}: {found}; {_verdict(answer, indicator, season)}"}
 
 
 def _in_words(row: Row, series: Series) -> str:
@@ -270,14 +279,15 @@ def _mix_in_words(mix: Mix, since: int, row: Row) -> str:
     return f"most changed is {kind}, {counts}"
 
 
-def _verdict(answer: Answer, indicator: Indicator) -> str:
+def _verdict(answer: Answer, indicator: Indicator, season: str | None) -> str:
     change = {"rise": "a rise by 10%", "fall": "a fall by 10%", "either": "a change by 10%"}[indicator.side]
     change = "a shift of one in ten" if indicator.unit == "bits" else change
     return {
         "worse": "worse by more than chance",
+        "may_be_worse": f"may be worse: {season or AMONG_MANY}",
         "better": "better by more than chance",
         "not_worse": f"not worse: {change} or more is unlikely",
-        "cannot_tell": f"cannot tell: {change} or more may have happened or not",
+        "cannot_tell": f"cannot tell: {season or f'{change} or more may have happened or not'}",
     }[answer]
 
 

@@ -12,7 +12,7 @@ from models.statistics.weekly_series import Side
 MARGIN = 0.1  # of the level before: a smaller change for the worse raises no alarm
 WORSENING = 0.1  # of the level before: a figure that is not worse rules it out
 MIX_WORSENING = 0.05  # bits: one drug in ten turned to one that was not there
-Answer = Literal["worse", "better", "not_worse", "cannot_tell"]
+Answer = Literal["worse", "may_be_worse", "better", "not_worse", "cannot_tell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Indicator:
 def answer_of(side: Side, lo: float, hi: float, *, is_worse: bool, is_better: bool, worsening: float) -> Answer:
     """Return what a figure answers: an interval in which a worsening of this size could hide is never `not_worse`.
 
+    One that leaves out everything but a change for the worse, though too little for an alarm, is `may_be_worse`.
+
     Parameters
     ----------
     side : {"rise", "fall", "either"}
@@ -49,6 +51,8 @@ def answer_of(side: Side, lo: float, hi: float, *, is_worse: bool, is_better: bo
         return "worse"
     if is_better:
         return "better"
+    if {"rise": lo > 0, "fall": hi < 0, "either": lo > 0 or hi < 0}[side]:
+        return "may_be_worse" if max(hi, -lo) >= worsening else "not_worse"
     no_rise, no_fall = hi < worsening, -lo < worsening
     return "not_worse" if {"rise": no_rise, "fall": no_fall, "either": no_rise and no_fall}[side] else "cannot_tell"
 
@@ -115,7 +119,7 @@ NEEDLES = Indicator(
 )  # fmt: skip
 COMPLAINTS = Indicator(
     "marginalisation", "complaints", "complaints about the police", "a week", "rise", "no event records a complaint",
-    is_of_people=True, weakened_by="most who are aggrieved never complain; a campaign or a new form brings complaints",
+    weakened_by="most who are aggrieved never complain; a campaign or a new form brings complaints",
 )  # fmt: skip
 DISPLACED = Indicator(
     "geographical", "displaced", "reports within 500 m around the market, beside places where nothing was done",

@@ -52,7 +52,7 @@ def board(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     begin = known.min() if len(known) else None
     months = {name: frame.sort_values("from_on") for name, frame in months.items()}
     if begin is not None:
-        months = {name: frame[frame["to_on"] >= begin] for name, frame in months.items()}
+        months = {name: frame[frame["from_on"] >= begin] for name, frame in months.items()}
     shown = list(months["scoreboard"]["from_on"])
     figures = []
     for table, column, name, of, direction in FIGURES:

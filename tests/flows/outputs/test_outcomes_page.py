@@ -169,12 +169,33 @@ def test_the_record_is_said_where_it_is_shorter_than_the_months_shown() -> None:
     assert "Since 2 December 2025" in text.split("Scoreboard")[1]
 
 
+def test_arrests_in_an_operation_stand_beside_those_of_the_whole_months_before_it() -> None:
+    """January 2026 is not over when it begins, and of November the first days are not on record."""
+    months = rows(
+        "enforcement_ledger",
+        3,
+        scope="area", scope_id="a@1", area_id="a@1", span="month", arrests=[9, 31, 90],
+        from_on=pd.to_datetime(["2025-11-01", "2025-12-01", "2026-01-01"]).date,
+        to_on=pd.to_datetime(["2025-11-30", "2025-12-31", "2026-01-31"]).date,
+        recorded_from=pd.to_datetime(["2025-11-02", "2025-12-01", "2026-01-01"]).date,
+    )  # fmt: skip
+    ledger = pd.concat([tables()["enforcement_ledger"], months], ignore_index=True)
+    entry = text_of(page(enforcement_ledger=ledger).split("<article")[1])
+    assert "7 (1.2 a week; 7.0 a week before it), 5 of them for possession" in entry
+
+
+def test_what_may_be_worse_is_told_and_not_folded() -> None:
+    rise = rows("consequence", 1, consequence="policy", area_id=None, answer="may_be_worse", why="hours rose")
+    told = page(consequence=rise)
+    assert "May be worse: 1" in text_of(told) and "hours rose" in told.split("Five unintended")[2].split("<details")[0]
+
+
 def test_an_operation_has_one_entry_with_its_answer_announcement_and_costs() -> None:
     entry = text_of(page().split("<article")[1].split("</article>")[0])
     assert "Old Town: It helped began 20 January 2026" in entry and "goes on: held with fewer hours" in entry
     assert "to the place, 10 January 2026" in entry and "to health partners, 9 January 2026" in entry
     assert "1 of 1 promises due were kept" in entry and "7, 5 of them for possession or use of drugs" in entry
-    assert "Harm there was 40 points below what was expected (likely range 9 to 70): 20% of all harm" in entry
+    assert "Harm there was 40 points below what was expected (likely range 9 to 70)." in entry
     early = page(operation_register=tables()["operation_register"].assign(answer="too_early", measured="too early"))
     assert "Old Town: Too early to say" in text_of(early) and "points below" not in early
     assert "Old Town helped, but whether it moved next door cannot be told." in text_of(page())
@@ -182,10 +203,10 @@ def test_an_operation_has_one_entry_with_its_answer_announcement_and_costs() -> 
     assert "whether it moved next door" not in page(consequence=moved)
 
 
-def test_arrests_name_the_shift_and_area_to_ask_and_what_is_everywhere_else() -> None:
+def test_arrests_name_the_areas_to_ask_and_what_is_everywhere_else() -> None:
     many = {f"b{n:02d}@1": (30, 20) for n in range(9)} | {"a@1": (30, 29)}
     text = text_of(page(arrest_policy=arrests(**many, **{"z@1": (4, 1), "y@1": (6, 0)})))
-    assert "Whoever leads shift night in Old Town, where most of these arrests were made (29 of 30)" in text
+    assert "Whoever leads in Old Town, b00@1, " in text and ", where 209 of these 210 arrests were made:" in text
     assert "Everywhere else 10%" in text and "10 1 0" in text.split("Everywhere else")[1]
     assert "overlap" not in text
     assert "overlap: chance alone may order them" in text_of(
@@ -239,7 +260,10 @@ def test_the_page_tells_what_moved_what_it_cost_and_what_alarms() -> None:
 
 def test_what_nobody_could_measure_raises_no_false_calm() -> None:
     none = rows("consequence", 1, consequence="policy", area_id=None, answer=None, not_measured_because="no event")
-    counted = "Five unintended consequences: Worse by more than chance: 0; Better by more than chance: 0; Not worse: {}"
+    counted = (
+        "Five unintended consequences: Worse by more than chance: 0; May be worse: 0; Better by more than chance: 0; "
+    )
+    counted += "Not worse: {}"
     assert f"{counted.format(0)}; Cannot tell: 1." in text_of(page(consequence=none))
     calm = rows("consequence", 1, consequence="policy", area_id=None, answer="not_worse", not_measured_because=None)
     assert f"{counted.format(1)}; Cannot tell: 0." in text_of(page(consequence=calm))

@@ -55,7 +55,7 @@ CASES = [
     ),
     (ways(NEITHER), harm(5, 90), "cannot_tell", "harm rose by more than chance, reports did not"),
     (ways(FALL, FALL), harm(5, 90), "cannot_tell", "but harm rose by more than chance"),
-    (ways(RISE, RISE, doubtful=(0, 1)), harm(5, 90), "cannot_tell", "the assumptions of every way of measuring"),
+    (ways(RISE, RISE, doubtful=(0, 1)), harm(5, 90), "cannot_tell", "no way of measuring fits"),
     (ways(RISE, FALL, doubtful=(0,)), HARM, "better", "better by more than chance"),
     (ways(FALL, net=RISE), HARM, "cannot_tell", "with 500 m around the market it is not so"),
     (ways(FALL, net=(-9.0, 30.0)), HARM, "cannot_tell", "with 500 m around the market it is not so"),

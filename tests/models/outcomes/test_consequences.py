@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from models.operations.overdose_watch import COLUMNS as WATCH_COLUMNS
 from models.operations.promises import delivered_hours
 from models.outcomes.consequence_series import _operation_hours
-from models.outcomes.consequences import COLUMNS, FALSE_ALARMS, FORCE, LOOKS, UNJUDGED, Evidence, measure_consequences
+from models.outcomes.consequences import COLUMNS, FALSE_ALARMS, FORCE, LOOKS, Evidence, measure_consequences
 from models.outcomes.indicators import DISPLACED, OF_FORCE, OF_MARKET, answer_of
 from models.places.displacement import DISPLACEMENT_COLUMNS
 from models.statistics.weekly_series import Side, Weeks
@@ -113,14 +113,14 @@ def test_a_figure_is_judged_after_four_eight_and_twelve_weeks_alone() -> None:
 
 def test_counts_of_fewer_than_ten_people_are_suppressed_and_fewer_sellers_give_no_share() -> None:
     rng = np.random.default_rng(3)
-    few = actions_of("complaint", np.concatenate([rng.uniform(-364, 0, 20), [3.0, 9.0]])).assign(area_id=AREA)
+    few = actions_of("naloxone_given", np.concatenate([rng.uniform(-364, 0, 20), [3.0, 9.0]])).assign(area_id=AREA)
     sold = rng.uniform(-500, 84, 90)
     sellers = incidents_of(sold, np.full((90, 2), 75.0)).assign(seller=np.arange(90) % 9)
     table = measured(replace(EMPTY, actions=few, sellers=sellers.sort_values("occurred_at")))
-    complaints = table.loc[(FORCE, "complaints")]
-    assert complaints[FIGURES].isna().all()  # of the change alone both counts would follow
-    assert complaints["why"].startswith("complaints about the police: withheld: fewer than 10 people")
-    assert not any(told in complaints["why"] for told in ("20", " 2 ", "in 12 weeks"))
+    given = table.loc[(FORCE, "naloxone")]
+    assert given[FIGURES].isna().all()  # of the change alone both counts would follow
+    assert given["why"].startswith("naloxone handed out or given: withheld: fewer than 10 people")
+    assert not any(told in given["why"] for told in ("20 ", " 2 ", "in 12 weeks"))
     assert table.loc[(MARKET, "new_sellers"), "not_measured_because"].startswith("fewer than 10 on record")
 
 
@@ -210,7 +210,9 @@ def test_with_less_than_two_years_on_record_no_alarm_is_judged_and_it_says_so() 
     assert row["change"] < -0.3
     assert np.isnan(row["p_value"])
     assert not row["is_alarm"]
-    assert row["answer"] == "cannot_tell" and row["why"].endswith(UNJUDGED)
+    needed = START - pd.Timedelta(weeks=78)
+    assert row["answer"] == "may_be_worse"
+    assert row["why"].endswith(f"may be worse: telling a change from a season needs a record since {needed:%Y-%m-%d}")
 
 
 @pytest.mark.parametrize(("ring_after", "told"), [(np.nan, "the operation; began yesterday"), (9, DISPLACED.missing)])
@@ -292,7 +294,8 @@ def test_an_interval_in_which_a_worsening_and_none_could_both_hide_is_never_not_
     lo, hi = ends
     answer = answer_of(side, lo, hi, is_worse=False, is_better=False, worsening=worsening)
     holds = {"rise": hi >= worsening, "fall": lo <= -worsening, "either": hi >= worsening or lo <= -worsening}[side]
-    assert answer == ("cannot_tell" if holds else "not_worse")
+    is_apart = {"rise": lo > 0, "fall": hi < 0, "either": lo > 0 or hi < 0}[side]
+    assert answer == (("may_be_worse" if is_apart else "cannot_tell") if holds else "not_worse")
     unknown = answer_of(side, np.nan, np.nan, is_worse=False, is_better=False, worsening=worsening)
     assert unknown == "cannot_tell"
 
