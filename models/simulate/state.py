@@ -188,7 +188,7 @@ def _simulate_day(state: TownState, orders: list[Order]) -> tuple[TownState, lis
         *routine_actions(seed, day, town, people),
     ]
     if effects := state.side_effects:
-        incidents.append(added_incidents(seed, day, sites, effects))
+        incidents.append(added_incidents(seed, day, sites, people, effects))
         records += health_events(seed, day, town, sites, effects)
         records += arrest_events(seed, day, stays, by_known, town, sites, people)
     tomorrow = replace(state, day=state.day + 1, markets=markets, away=away.with_stays(stays))

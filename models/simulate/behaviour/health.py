@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from models.simulate.output.events import Emitted, emit
-from models.simulate.output.incident import blank
+from models.simulate.output.incident import SUSPECT, blank
 from models.simulate.world.days import DAY_S, PROFILE, Day, iso
 from models.simulate.world.draws import mix, uniforms
+from models.simulate.world.people import People
 from models.simulate.world.sites import Sites
 from models.simulate.world.town import Town
-from models.simulate.world.vocabulary import CHANNEL, CODE, DISCOVERY, NONE, SUBJECT, SUBSTANCE
+from models.simulate.world.vocabulary import CHANNEL, CODE, DISCOVERY, NONE, ROLE, SUBJECT, SUBSTANCE
 
 _STREAM = 1000  # beyond every other stream
 NEVER = 10**6  # a day that no town reaches
@@ -24,6 +25,7 @@ STARTS, RETAINED, LEFT, NALOXONE, VISITS, COMPLAINTS, OUTREACH = 1.1, 0.8, 0.4, 
 OUTREACH_HOURS, WAIT_DAYS = 4.0, 14.0
 PRICE = {"heroin": 60.0, "crack": 90.0, "cocaine": 70.0, "cannabis": 10.0, "fentanyl": 110.0}
 _PRICE = np.array([PRICE[name] for name in SUBSTANCE])
+_ADDED = (CODE["overdose"], CODE["violence_with_injury"], CODE["drug_supply"])
 _SUPPLY = (CODE["drug_supply"], CODE["supply_using_minor"])
 
 
@@ -40,6 +42,8 @@ class SideEffects:
     complaints: float = 3.0
     overdoses_a_day: float = 0.5
     violence_a_day: float = 0.4
+    new_sellers_a_day: float = 0.4
+    outreach: float = 0.4  # of its hours
 
     def is_on(self, day: int) -> bool:
         """Return whether the effects have begun on a day of the town."""
@@ -64,15 +68,15 @@ def with_drug_fields(rows: np.ndarray, effects: SideEffects, begins_s: int) -> n
     return filled
 
 
-def added_incidents(seed: int, day: Day, sites: Sites, effects: SideEffects) -> np.ndarray:
-    """Return the overdoses and the violence that are added at the street markets on a day."""
-    per_day = np.array([effects.overdoses_a_day, effects.violence_a_day]) * effects.is_on(day.number)
+def added_incidents(seed: int, day: Day, sites: Sites, people: People, effects: SideEffects) -> np.ndarray:
+    """Return what is added at the street markets on a day: overdoses, violence, and sales by people new to selling."""
+    per_day = [effects.overdoses_a_day, effects.violence_a_day, effects.new_sellers_a_day]
     rng = np.random.default_rng([seed, day.number + 1, _STREAM])
-    counts = rng.poisson(per_day, (len(sites.markets), 2))
+    counts = rng.poisson(np.array(per_day) * effects.is_on(day.number), (len(sites.markets), len(_ADDED)))
     market, kind = (np.repeat(of, counts.ravel()) for of in np.indices(counts.shape).reshape(2, -1))
     rows = blank(mix(seed, _STREAM, day.number, np.arange(len(market))))
-    is_overdose = kind == 0
-    rows["code"] = np.where(is_overdose, CODE["overdose"], CODE["violence_with_injury"])
+    is_overdose, is_sale = kind == 0, kind == 2
+    rows["code"] = np.array(_ADDED)[kind]
     rows["discovery"] = np.where(is_overdose, DISCOVERY["partner"], DISCOVERY["public"])
     rows["channel"] = np.where(is_overdose, CHANNEL["partner"], CHANNEL["call"])
     rows["subject"] = np.where(is_overdose, SUBJECT["overdose"], NONE)
@@ -80,6 +84,8 @@ def added_incidents(seed: int, day: Day, sites: Sites, effects: SideEffects) -> 
     rows["point"] = [one[int(u * len(one))] for one, u in zip(points, rng.random(len(market)).tolist(), strict=True)]
     profile = np.full(len(market), PROFILE["evening"])
     rows["occurred_s"] = day.seconds(profile, *rng.random((2, len(market))))
+    rows["person"][is_sale, SUSPECT] = rng.choice(people.of("resident"), int(is_sale.sum()))
+    rows["role"][is_sale, SUSPECT] = ROLE["suspect"]
     return rows
 
 
@@ -90,7 +96,8 @@ def health_events(seed: int, day: Day, town: Town, sites: Sites, effects: SideEf
     less, more = (effects.treatment, effects.complaints) if is_on else (1.0, 1.0)
     markets = [town.area_ids[market.area] for market in sites.markets]
     exchanges = (*markets, *town.area_ids)[:EXCHANGES]
-    sums = rng.poisson([STARTS * less, RETAINED * less, LEFT / less, NALOXONE * less, OUTREACH])
+    outreach = OUTREACH * (effects.outreach if is_on else 1.0)
+    sums = rng.poisson([STARTS * less, RETAINED * less, LEFT / less, NALOXONE * less, outreach])
     visits, complaints = rng.poisson(VISITS * less, len(exchanges)), rng.poisson(COMPLAINTS * more, len(markets))
     waits = rng.gamma(4, WAIT_DAYS / 4, sums[0]) * (effects.wait if is_on else 1.0)
     kinds = ("referral_started", "referral_retained", "treatment_left", "naloxone_given")

@@ -115,6 +115,7 @@ def test_treatment(facts: dict[str, object], route: str, tier_rule: str, is_with
         ({"p_top_k": 0.5, "is_above_average": False}, "unlisted", "below_every_tier"),
         ({"has_harm": False, "p_top_k": np.nan}, "unlisted", "no_harm"),
         ({"has_exposure": False, "p_top_k": np.nan}, "unlisted", "insufficient_exposure"),
+        ({"p_top_k": np.nan}, "unlisted", ""),  # nothing that nobody could score is a tier
     ],
 )
 def test_tiers(facts: dict[str, object], tier: str, rule: str) -> None:
@@ -143,6 +144,24 @@ def test_every_rule_has_words_and_a_place() -> None:
     assert all(rule.words.endswith(".") and rule.asks.endswith("?") for rule in rules.RULES.values())
     queue = ("bench_warrant_first", "arrest_warrant_after", "summons_possession_only")
     assert ("no_offence", *queue) == rules.WARRANT_ORDER
+
+
+def test_whoever_counts_people_off_the_lists_reads_why_in_these_words() -> None:
+    """The words stand behind "18 people": a wrong one would give a wrong reason."""
+    assert {name: rule.briefly for name, rule in rules.RULES.items() if rule.briefly} == {
+        "deceased": "dead",
+        "nothing_held_against": "with nothing held against them",
+        "under_18": "under 18",
+        "age_unknown": "of unknown age",
+        "possession_only": "with possession or use of drugs alone",
+        "no_harm": "without counted harm",
+        "insufficient_exposure": "at liberty for too short a time",
+        "engaged_in_treatment": "in treatment",
+        "away": "in custody, in hospital or away",
+        "term_over": "at the end of their term",
+        "warn_too_few_grave_incidents": "without two independent grave incidents",
+        "below_every_tier": "not likely enough among the worst",
+    }
 
 
 def test_a_view_and_an_invitation_lead_to_a_list_of_that_name() -> None:

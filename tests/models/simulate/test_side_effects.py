@@ -61,9 +61,12 @@ def test_no_other_incident_changes(plain: SimulatedTown, planted: SimulatedTown)
 
 
 def test_from_the_day_on_each_effect_is_planted(planted: SimulatedTown) -> None:
+    outreach = [d for d in data_of(planted, "actions") if d["kind"] == "outreach"]
     for kind in ("referral_started", "referral_retained", "naloxone_given", "needle_exchange"):
         before, since = summed(planted, kind)
         assert since < 0.75 * before, kind
+    before, since = (sum(d["hours"] for d in outreach if d["is_since"] is side) for side in (False, True))
+    assert since < 0.7 * before
     before, since = summed(planted, "complaint")
     assert since > 1.5 * before
     waits = [d for d in data_of(planted, "actions") if d["kind"] == "treatment_wait"]
@@ -74,6 +77,9 @@ def test_from_the_day_on_each_effect_is_planted(planted: SimulatedTown) -> None:
     assert named.count(("fentanyl", True)) > 5
     tested = [(d["drugs"]["purity"], d["is_since"]) for d in incidents if "purity" in d.get("drugs", {})]
     assert median(p for p, is_since in tested if is_since) < median(p for p, is_since in tested if not is_since)
+    sold = [d for d in incidents if d["offence_code"] == "drug_supply" and d.get("involvements")]
+    sellers = {side: {d["involvements"][0]["person_id"] for d in sold if d["is_since"] is side} for side in (False, True)}
+    assert len(sellers[True] - sellers[False]) > 2 * len(sellers[False])
     overdoses = Counter(d["is_since"] for d in incidents if d["offence_code"] == "overdose")
     assert overdoses[True] > 1.8 * overdoses[False]
 
