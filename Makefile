@@ -58,7 +58,7 @@ bench: setup ## run the benchmarks; prints the figures in docs/benchmarks.md
 chaos: setup ## inject faults into a consumer: 100 random kills, broker, network, disk, locks, clocks, poison records
 	$(BIN)/python -m tests.integration.chaos
 
-mutants: setup ## mutate the rules about people one by one, a few minutes; the tests must detect 95%
+mutants: setup ## mutate the rules about people one by one, half an hour; the tests must detect 95%
 	$(BIN)/python -m tests.mutants
 
 kafka: setup ## start one Apache Kafka broker on loopback in the foreground (Ctrl-C stops it)

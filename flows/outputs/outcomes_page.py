@@ -166,7 +166,7 @@ def _drawn(tables: Mapping[str, pd.DataFrame], zone: ZoneInfo, catalogue: Catalo
         "policy": None if policy is None else _policy(policy),
         "board": None if scores is None or ledger is None else board({name: tables[name] for name in BOARD}),
         "consequences": consequences,
-        "moved_unknown": _moved_unknown(operations or [], consequences or []),
+        "next_door": _next_door(operations or [], consequences or []),
         "money": None if money is None else page_rows(money[(money["scope"] == "force") & (money["span"] == "year")]),
     }
 
@@ -265,12 +265,17 @@ def _arrests_before(costs: Sequence[Mapping[str, Any]], area_id: str, begun: Any
     return 7 * sum(row["arrests"] for row in months) / days if days else None
 
 
-def _moved_unknown(operations: Sequence[Mapping[str, Any]], consequences: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the areas of operations that helped, of which nobody can tell whether it moved next door."""
-    helped = {each["area_id"] for each in operations if each["answer"] == "better"}
+def _next_door(
+    operations: Sequence[Mapping[str, Any]], consequences: Sequence[Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """Return the areas of operations that helped: where it moved next door, and where nobody can tell (`unknown`)."""
+    helped = sorted({each["area_id"] for each in operations if each["answer"] == "better"})
     rows = [row for each in consequences if each["name"] == "geographical" for row in each["rows"]]
-    known = {row["area_id"] for row in rows if row["answer"] != "cannot_tell"}
-    return sorted(helped - known)
+    answers = {row["area_id"]: row["answer"] for row in rows}
+    return {
+        "moved": [area for area in helped if answers.get(area) in ("worse", "may_be_worse")],
+        "unknown": [area for area in helped if answers.get(area, "cannot_tell") == "cannot_tell"],
+    }
 
 
 def _policy(table: pd.DataFrame) -> dict[str, Any]:

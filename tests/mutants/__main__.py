@@ -7,6 +7,7 @@ examples, the same mutants every time.
 """
 
 import importlib
+import linecache
 import os
 import shutil
 import sys
@@ -140,13 +141,15 @@ def test_path(name: str) -> str:
 
 
 def _put_in_place(trial: Trial) -> None:
-    """Replace the content of a module, and what other modules took from it by name; or that of a file of SQL."""
+    """Replace the content of a module, its source, and what others took from it by name; or that of a file of SQL."""
     if trial.path.endswith(".sql"):
         _put_sql_in_place(trial)
         return
     module = importlib.import_module(trial.path.removesuffix(".py").replace("/", "."))
     before = dict(vars(module))
-    exec(compile(trial.source, str(module.__file__), "exec"), vars(module))
+    file = str(module.__file__)
+    exec(compile(trial.source, file, "exec"), vars(module))
+    linecache.cache[file] = (len(trial.source), None, trial.source.splitlines(keepends=True), file)
     for other in [
         each for name, each in sys.modules.items() if name.startswith(("models.", "flows.", "pipeline.", "geo."))
     ]:

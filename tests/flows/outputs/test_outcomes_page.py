@@ -201,12 +201,18 @@ def test_an_operation_has_one_entry_with_its_answer_announcement_and_costs() -> 
     assert "Old Town helped, but whether it moved next door cannot be told." in text_of(page())
     moved = rows("consequence", 1, consequence="geographical", area_id="a@1", answer="not_worse", why="as before")
     assert "whether it moved next door" not in page(consequence=moved)
+    worse = text_of(page(consequence=moved.assign(answer="worse")))
+    assert "Old Town: reports fell at the market and rose around it. It may have moved next door." in worse
+    assert "Look there before you say that it helped." in worse and "hold it with the fewest hours" not in worse
 
 
 def test_arrests_name_the_areas_to_ask_and_what_is_everywhere_else() -> None:
     many = {f"b{n:02d}@1": (30, 20) for n in range(9)} | {"a@1": (30, 29)}
     text = text_of(page(arrest_policy=arrests(**many, **{"z@1": (4, 1), "y@1": (6, 0)})))
-    assert "Whoever leads in Old Town, b00@1, " in text and ", where 209 of these 210 arrests were made:" in text
+    assert (
+        "Whoever leads in Old Town, b00@1, " in text
+        and ", where 209 of the 210 arrests against the policy were made:" in text
+    )
     assert "Everywhere else 10%" in text and "10 1 0" in text.split("Everywhere else")[1]
     assert "overlap" not in text
     assert "overlap: chance alone may order them" in text_of(

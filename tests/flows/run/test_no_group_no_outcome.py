@@ -1,6 +1,7 @@
 """No group of anybody and no figure of what was done reaches a score, a list or a plan."""
 
 import ast
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +74,7 @@ def otherwise(table: pd.DataFrame, number: int) -> pd.DataFrame:
 
 def test_what_a_run_measures_is_published_and_nothing_else() -> None:
     """`measured` is bound once and spread once into the published tables; no other line of a run names it."""
-    tree = ast.parse((ROOT / "flows/run/prioritise.py").read_text(encoding="utf-8"))
+    tree = ast.parse(inspect.getsource(prioritise))
     uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "measured"]
     dicts = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
     spread = [value for each in dicts for key, value in zip(each.keys, each.values, strict=True) if key is None]

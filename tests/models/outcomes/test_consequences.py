@@ -43,6 +43,15 @@ EMPTY = Evidence(
 )
 
 
+def test_sellers_who_are_new_are_told_once_the_record_knows_who_was_there() -> None:
+    """Of the record's first half year nobody can be said to be new, so that it must be the longer."""
+    key = (MARKET, "new_sellers")
+    many = measured(evidence_of(1, Planted(new_sellers=0.6), weeks=130)).loc[key]
+    assert many["is_alarm"] and many["answer"] == "worse" and many["change_lo"] > 1
+    usual = measured(evidence_of(1, Planted(), weeks=130)).loc[key]
+    assert not usual["is_alarm"] and usual["answer"] == "cannot_tell"
+
+
 def test_what_no_event_carries_is_not_measured_and_says_why() -> None:
     table = measured(EMPTY)
     assert table[FIGURES].isna().all(axis=None)

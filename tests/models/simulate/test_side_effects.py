@@ -78,7 +78,9 @@ def test_from_the_day_on_each_effect_is_planted(planted: SimulatedTown) -> None:
     tested = [(d["drugs"]["purity"], d["is_since"]) for d in incidents if "purity" in d.get("drugs", {})]
     assert median(p for p, is_since in tested if is_since) < median(p for p, is_since in tested if not is_since)
     sold = [d for d in incidents if d["offence_code"] == "drug_supply" and d.get("involvements")]
-    sellers = {side: {d["involvements"][0]["person_id"] for d in sold if d["is_since"] is side} for side in (False, True)}
+    sellers = {
+        side: {d["involvements"][0]["person_id"] for d in sold if d["is_since"] is side} for side in (False, True)
+    }
     assert len(sellers[True] - sellers[False]) > 2 * len(sellers[False])
     overdoses = Counter(d["is_since"] for d in incidents if d["offence_code"] == "overdose")
     assert overdoses[True] > 1.8 * overdoses[False]
