@@ -287,7 +287,7 @@ def _verdict(answer: Answer, indicator: Indicator, season: str | None) -> str:
         "may_be_worse": f"may be worse: {season or AMONG_MANY}",
         "better": "better by more than chance",
         "not_worse": f"not worse: {change} or more is unlikely",
-        "cannot_tell": f"cannot tell: {season or f'{change} or more may have happened or not'}",
+        "cannot_tell": f"cannot tell: {season or f'too few events to rule out {change} or more'}",
     }[answer]
 
 
