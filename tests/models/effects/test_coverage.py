@@ -56,7 +56,7 @@ def is_stated(hits: np.ndarray, rate: float) -> bool:
 @pytest.mark.sampled
 @pytest.mark.parametrize("method", METHODS)
 def test_intervals_hold_and_false_alarms_come_as_often_as_is_stated(method: str) -> None:
-    """All scenarios together (issue 20, must show 1)."""
+    """All scenarios together, so that a fault in one is not hidden by its size."""
     found = judged(method)
     if IS_WHOLE:
         for (scenario, zone), rows in found.items():
