@@ -25,6 +25,9 @@ settings.register_profile(
 )
 settings.load_profile("harmspot")
 
+# What processes of tests say on standard error is read as text; tests of the log unset it.
+os.environ.setdefault("HARMSPOT__LOG__FORMAT", "text")
+
 # On a busy machine Prefect takes minutes to start and to answer.
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "900")
 os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "900")

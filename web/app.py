@@ -1,7 +1,6 @@
 """The application: who is let in, what is served, and what an error says."""
 
 import logging
-import traceback
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
@@ -12,16 +11,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from flows.home import log
 from flows.home.home import Home
 from pipeline.errors import AccessError, HarmspotError, StoreBusyError
-from pipeline.privacy.pii_guard import without_people
 from web import lists, notices, operations, record, today
 from web.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
 from web.day import Days
 from web.security import Bodies, Guard
 from web.visitors import INVENTED, TOKEN_FORM
 
-_LOG = logging.getLogger(__name__)
 OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -67,7 +65,7 @@ class Door:
         try:
             await (answer or self._app)(scope, receive, send)
         except Exception as error:  # it was answered
-            _LOG.error("%s", without_people("".join(traceback.format_exception(error))))
+            log.write_error(error, is_traced=True)
 
     def _visiting(self, request: Request, token: str | None) -> Response | None:
         """Note the visitor; return the answer to whoever is none and asks for what needs one."""
@@ -169,7 +167,7 @@ def _add_health(app: FastAPI, board: Board, days: Days) -> None:
         try:
             days.get()
         except (HarmspotError, OSError) as error:
-            _LOG.warning("not ready: %s", without_people(str(error)))
+            log.write(f"not ready: {error}", logging.WARNING)
             return PlainTextResponse("no run can be shown\n", 503)
         return PlainTextResponse("ready\n")
 

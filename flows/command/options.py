@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flows.command.who_may import admit, marking_reads
+from flows.home import log
 from pipeline.errors import HarmspotError
 from pipeline.local_time import reading_in
 from pipeline.near_words import did_you_mean
@@ -117,6 +119,8 @@ def _passing(verb: Callable[..., Any], *, is_needed: bool) -> Callable[..., Any]
             return in_zone(home, arguments, options)
 
     def in_zone(home: "Home", arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        with suppress(HarmspotError):  # the verb says what is wrong with the settings
+            log.follow(home.settings.log)
         if is_needed:
             home.require()
         options = admit(home, options)

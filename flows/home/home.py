@@ -1,5 +1,6 @@
 """One installation: its folder, settings, key and clock, passed to every command and flow."""
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -11,8 +12,7 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
-import click
-
+from flows.home import log
 from flows.home.force import Force, force_of, hash_of, is_other, read_force
 from flows.home.settings import Settings, SettingsError, load_settings
 from models.governance.actors import is_thin
@@ -27,7 +27,6 @@ from pipeline.privacy.pii_scan import may_name_somebody, refuse_pseudonyms
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.privacy.short_ids import short_id
 from pipeline.store.store import open_store
-from pipeline.terminal_text import inert
 from pipeline.users.session import Session
 from pipeline.users.users import Users
 
@@ -44,8 +43,8 @@ def _refuse_unsaid(reader: str, purpose: str) -> None:
 
 
 def progress(text: str) -> None:
-    """Print a progress message to standard error, so that standard output holds results only."""
-    click.echo(inert(text), err=True)
+    """Log a progress message, on standard error, so that standard output holds results only."""
+    log.write(text)
 
 
 @dataclass
@@ -65,6 +64,11 @@ class Home:
     def settings(self) -> Settings:
         """The settings of the chosen configuration, else of the one recorded in the home."""
         return load_settings(self.config_file or self.remembered_config())
+
+    def warn(self, text: str) -> None:
+        """Log a message about what an operator should look at."""
+        with log.logged(level=logging.WARNING):
+            self.progress(text)
 
     @cached_property
     def catalogue(self) -> "Catalogue":

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
+from flows.home.log import LogSettings
 from models.forecast.forecast import ForecastConfig
 from models.governance.audits import AuditsConfig
 from models.governance.notice_drafts import NoticesConfig
@@ -363,6 +364,7 @@ class Settings:
     partners: PartnersSettings
     stream: StreamSettings
     schedule: ScheduleSettings
+    log: LogSettings
 
     def __post_init__(self) -> None:
         per, areas = self.places.per, self.force.areas
@@ -410,6 +412,7 @@ NOT_DECIDING = (
     "partners",
     "stream",
     "schedule",
+    "log",
 )
 
 

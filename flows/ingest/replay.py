@@ -34,7 +34,7 @@ def replay(home: Home, mapping_files: Sequence[Path] = ()) -> BatchCounts:
                 mappings.append(_mapping_named(home, name, known))
             except SettingsError as error:
                 missing.append(error)
-                home.progress(str(error))
+                home.warn(str(error))
         if missing and not mappings and not mapping_files:
             raise missing[0]
         for mapping in sorted(mappings, key=lambda mapping: mapping.kind == "involvements"):

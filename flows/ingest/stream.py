@@ -21,12 +21,13 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event
 
+from flows.home import log
 from flows.home.home import Home
 from flows.home.stage import Call, direct
 from flows.ingest.change_publisher import ANSWER_S, ChangePublisher
 from flows.ingest.ingest import new_decoder
 from flows.ingest.live import CHANGES, Live, latest_run, start_live, write_live
-from pipeline.database import WRITE_ERRORS, Connection, DatabaseError, explain_duckdb_error
+from pipeline.database import WRITE_ERRORS, Connection, DatabaseError, explain_duckdb_error, explained
 from pipeline.errors import HarmspotError, StaleOffsetsError, StoreBusyError, StoreError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.events.columns import TOPICS
@@ -193,7 +194,7 @@ class StoreWorker:
         path = self._home.published
         written = path.stat().st_mtime_ns if path.exists() else None
         if self._live is not None and self._live.is_over(self._home.now()):
-            self._home.progress(f"live figures stop until the next run: run {self._live.run_id} has expired")
+            self._home.warn(f"live figures stop until the next run: run {self._live.run_id} has expired")
             self.forget_figures()
         elif written == self._published_at:
             return
@@ -217,9 +218,7 @@ class StoreWorker:
         try:
             yield
         except (HarmspotError, ValueError, OSError, DatabaseError) as error:
-            # DuckDB's own messages may quote a value.
-            text = (explain_duckdb_error(error) or type(error).__name__) if isinstance(error, DatabaseError) else error
-            self._home.progress(f"live figures stop until the next run: {text}")
+            self._home.warn(f"live figures stop until the next run: {log.said(explained(error))}")
             published_at = self._published_at
             self.forget_figures()
             self._published_at = published_at
