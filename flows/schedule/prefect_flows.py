@@ -16,6 +16,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed
 
+from flows.home import log
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
 from flows.home.stage import P, R
@@ -77,10 +78,17 @@ def _is_transient(task: Any, run: Any, state: Any) -> bool:
     return False
 
 
+def _home(path: Path, config_file: Path | None, clock: datetime | None = None) -> Home:
+    """Return the home of a flow, whose lines are written as its settings say."""
+    home = Home(path, config_file, clock).require()
+    log.follow(home.settings.log)
+    return home
+
+
 @flow(name="harmspot-ingest", persist_result=False)
 def ingest(home: Path, config_file: Path | None = None) -> dict[str, int]:
     """Read every source of the settings until caught up."""
-    counts = call_as_task(ingest_sources, Home(home, config_file).require())
+    counts = call_as_task(ingest_sources, _home(home, config_file))
     return {"rows_in": counts.rows_in, "stored": counts.stored, "duplicates": counts.duplicates, "dead": counts.dead}
 
 
@@ -97,7 +105,7 @@ def daily(
 
     The flow fails, with what is wrong and the way out, if the input fails a check and `allow_empty` is False.
     """
-    at = Home(home, config_file, clock).require()
+    at = _home(home, config_file, clock)
     summary = daily_run(at, as_of or at.today(), known_at, call=call_as_task, allow_empty=allow_empty)
     _create_artifacts(at, summary)
     return _flow_result([summary], summary)
@@ -106,7 +114,7 @@ def daily(
 @flow(name="harmspot-late", persist_result=False)
 def late(home: Path, config_file: Path | None = None, clock: datetime | None = None) -> list[RunSummary]:
     """Re-run retained days affected by late-arriving or corrected data, oldest first."""
-    summaries = rerun_late(Home(home, config_file, clock).require(), call=call_as_task)
+    summaries = rerun_late(_home(home, config_file, clock), call=call_as_task)
     return _flow_result(summaries, summaries)
 
 
@@ -120,7 +128,7 @@ def backfill(
     step_days: int = 1,
 ) -> list[RunSummary]:
     """Run every `step_days`-th day from `first` to `last` in ascending order."""
-    summaries = plain_backfill(Home(home, config_file).require(), first, last, step_days, known_at, call=call_as_task)
+    summaries = plain_backfill(_home(home, config_file), first, last, step_days, known_at, call=call_as_task)
     return _flow_result(summaries, summaries)
 
 

@@ -20,6 +20,7 @@ from pipeline.errors import HarmspotError
 ADDRESS = "PREFECT_API_URL"
 START_TIMEOUT = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 STOP_TIMEOUT_S = 15.0
+ANSWER_S = 3.0
 
 
 class PrefectServerError(HarmspotError):
@@ -114,6 +115,15 @@ def _wait_until_it_answers(root: str, log: Path) -> str:
             f"Raise {START_TIMEOUT}, or set {ADDRESS} to a running server"
         ) from None
     return root
+
+
+def problem_of_server() -> str | None:
+    """Return that the Prefect server does not answer, None if it does."""
+    try:
+        urllib.request.urlopen(f"{os.environ[ADDRESS]}/health", timeout=ANSWER_S).close()
+    except (urllib.error.URLError, OSError):
+        return f"no Prefect server answers on {os.environ[ADDRESS]}"
+    return None
 
 
 def _send_events() -> None:

@@ -44,6 +44,8 @@ class StoreHealth:
     topic_ids: dict[str, str]
     last_ingested_at: datetime | None
     rows_per_s: float | None
+    rows: dict[str, int]  # of all batches, by outcome
+    newest_incident_at: datetime | None
 
 
 class Store(Protocol):

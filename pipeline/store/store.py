@@ -268,6 +268,7 @@ class DuckDBStore(Loading, Identities):
     def health(self) -> StoreHealth:
         """Return the backlogs of the store, its read offsets and its throughput."""
         [(last_ingested_at, rows_per_s)] = self._rows("store/batches#throughput")
+        [(newest_incident_at,)] = self._rows("store/batches#newest_incident")
         return StoreHealth(
             dead_letters=dict(self._rows("store/dead_letters#reasons")),
             offence_words=dict(self._rows("store/dead_letters#words")),
@@ -276,6 +277,8 @@ class DuckDBStore(Loading, Identities):
             topic_ids=self.topic_ids(),
             last_ingested_at=last_ingested_at,
             rows_per_s=rows_per_s,
+            rows=dict(self._rows("store/batches#rows")),
+            newest_incident_at=newest_incident_at,
         )
 
     def _columns_of(self, event: HumanEvent) -> dict[str, Any]:
