@@ -7,10 +7,13 @@ from urllib.parse import parse_qs
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from prometheus_client import CollectorRegistry, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from flows.health.home_metrics import HomeMetrics
+from flows.health.metrics_server import problem_of
 from flows.home import log
 from flows.home.home import Home
 from pipeline.errors import AccessError, HarmspotError, StoreBusyError
@@ -20,7 +23,7 @@ from web.day import Days
 from web.security import Bodies, Guard
 from web.visitors import INVENTED, TOKEN_FORM
 
-OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz")
+OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz", "/metrics")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -156,20 +159,40 @@ def _inside(target: str) -> str:
 
 
 def _add_health(app: FastAPI, board: Board, days: Days) -> None:
-    """Add what a supervisor of processes asks: alive, and ready to show a run."""
+    """Add what a supervisor of processes asks: alive, and ready to show a run; to this machine alone, metrics and why.
+
+    A stranger, who comes through a proxy or from elsewhere, learns only whether the board is ready.
+    """
+    registry = CollectorRegistry()
+    registry.register(HomeMetrics(board.home))
 
     @app.get("/livez")
     def livez() -> Response:
         return PlainTextResponse("alive\n")
 
     @app.get("/readyz")
-    def readyz() -> Response:
+    def readyz(request: Request) -> Response:
+        why = problem_of(board.home)
         try:
             days.get()
         except (HarmspotError, OSError) as error:
-            log.write(f"not ready: {error}", logging.WARNING)
-            return PlainTextResponse("no run can be shown\n", 503)
-        return PlainTextResponse("ready\n")
+            why = why or str(error)
+        if why is None:
+            return PlainTextResponse("ready\n")
+        log.write(f"not ready: {why}", logging.WARNING)
+        return PlainTextResponse(f"{why if _is_here(request) else 'no run can be shown'}\n", 503)
+
+    @app.get("/metrics")
+    def metrics(request: Request) -> Response:
+        if not _is_here(request):
+            return PlainTextResponse("Metrics are for this machine alone.\n", 403)
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _is_here(request: Request) -> bool:
+    """Return whether a request comes from this machine, and through no proxy."""
+    is_forwarded = any(name.startswith("x-forwarded-") or name == "forwarded" for name in request.headers)
+    return request.client is not None and request.client.host in LOOPBACK and not is_forwarded
 
 
 def _add_errors(app: FastAPI, board: Board) -> None:

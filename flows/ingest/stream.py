@@ -154,10 +154,10 @@ class StoreWorker:
         source: str,
         announcer: ChangePublisher,
         step: Call,
-        watch: StreamWatch,
+        watch: StreamWatch | None = None,
     ) -> None:
         self._home = home
-        self._watch = watch
+        self._watch = watch or StreamWatch()
         self._session = session
         self._source = source
         self._announcer = announcer
