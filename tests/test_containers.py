@@ -46,3 +46,11 @@ def test_the_home_is_made_before_anything_that_refuses_to_make_one() -> None:
         assert services[user]["depends_on"]["home"] == {"condition": "service_completed_successfully"}
         assert home["environment"].items() <= services[user]["environment"].items()
         assert services[user]["volumes"] == home["volumes"]
+
+
+def test_the_worker_and_the_stream_are_asked_whether_they_are_ready() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for name in ("worker", "stream"):
+        port = re.search(r"--metrics-port 0\.0\.0\.0:(\d+)$", services[name]["command"])
+        assert port and services[name]["expose"] == [port[1]]
+        assert f":{port[1]}/readyz" in services[name]["healthcheck"]["test"][-1]

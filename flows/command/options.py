@@ -12,7 +12,7 @@ import click
 
 from flows.command.who_may import admit, marking_reads
 from flows.home import log
-from pipeline.errors import HarmspotError
+from pipeline.errors import HarmspotError, SettingsError
 from pipeline.local_time import reading_in
 from pipeline.near_words import did_you_mean
 
@@ -132,7 +132,9 @@ def _passing(verb: Callable[..., Any], *, is_needed: bool) -> Callable[..., Any]
             return in_zone(home, arguments, options)
 
     def in_zone(home: "Home", arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        with suppress(HarmspotError):  # the verb says what is wrong with the settings
+        with suppress(SettingsError):  # the verb says what is wrong with the settings
+            _ = home.settings
+        if "settings" in vars(home):
             log.follow(home.settings.log)
         if is_needed:
             home.require()

@@ -140,7 +140,11 @@ class SharedFile(RotatingFileHandler):
     """A rotating file that several processes write, one line at a time."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.open("ab").close()
+        except OSError as error:
+            raise SettingsError(f"log.file: {path} cannot be written ({error.strerror}); name another file") from None
         super().__init__(path, maxBytes=MOST_BYTES, backupCount=EARLIER_FILES, encoding="utf-8", delay=True)
         self.setFormatter(JsonLines())
 
@@ -180,7 +184,7 @@ def start(form: str = "auto") -> None:
 
 
 def follow(settings: LogSettings) -> None:
-    """Write as the settings say from now on."""
+    """Write as the settings say from now on; raises SettingsError if the file cannot be written."""
     if settings.format != "auto":
         start(settings.format)
     path = settings.file and str(settings.file.resolve())

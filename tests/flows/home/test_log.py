@@ -22,7 +22,9 @@ from flows.schedule.daily import daily_run
 from pipeline.errors import QualityError, SettingsError
 from tests.flows.command.test_command import harmspot
 from tests.flows.ingest.test_record_files import AS_OF, City
-from tests.flows.ingest.test_source_ids import INCIDENTS, RAW, ROLES, WARRANTS, with_keyed_ids
+from tests.flows.ingest.test_source_ids import INCIDENTS, RAW, ROLES, WARRANTS
+from tests.town import AS_OF as TOWN_DAY
+from tests.town import TownRun, naming
 
 PSEUDONYM = "p_" + "0123456789abcdef" * 2
 
@@ -67,6 +69,8 @@ def test_the_form_and_the_file_are_settings_of_the_home(
     assert json.loads((tmp_path / "logs" / "all.jsonl").read_text().splitlines()[-1])["message"] == "here"
     with pytest.raises(SettingsError, match=r"log\.format='xml': expected one of auto, text, json"):
         LogSettings("xml", None)
+    with pytest.raises(SettingsError, match=r"log\.file: .* cannot be written \(Is a directory\); name another file"):
+        log.follow(LogSettings("text", tmp_path))
 
 
 @given(text=st.text(), value=st.text() | st.integers() | st.none())
@@ -80,10 +84,9 @@ def test_any_text_is_one_line_of_json_that_steers_no_terminal(text: str, value: 
     assert line.isprintable()
 
 
-def planted(folder: Path, *keyed: str) -> City:
+def planted(folder: Path) -> City:
     """A city in whose every file the id of a person stands, also where it does not belong; its log is written."""
     city = City(folder)
-    with_keyed_ids(city, *keyed)
     city.home.progress = log.write
     city.load("persons", [f"{RAW},06/15/1990"], name="persons")
     city.load("incidents", [*INCIDENTS, f"x1,2025-12-01 12:00,AFFRAY BY {RAW},-75.15,39.95"], name="incidents")
@@ -97,28 +100,33 @@ def about_people(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in said if any(each in json.dumps(line) for each in (RAW, PSEUDONYM, "1990", "AFFRAY"))]
 
 
-def test_each_line_of_a_run_has_day_stage_seconds_and_run_id_and_none_a_person(
-    lines: Callable[[], list[dict[str, Any]]], tmp_path: Path
-) -> None:
-    city = planted(tmp_path, "incidents", "involvements", "warrants")
-    loaded = len(lines())
-    assert loaded >= 4
-    summary = daily_run(city.home, AS_OF)
-    assert not about_people(lines())
-    said = lines()[loaded:]
-    assert len(said) > 40
-    assert all(line["as_of"] == AS_OF.isoformat() and line["seconds"] >= 0 for line in said)
+def test_each_line_of_a_run_has_day_stage_seconds_and_run_id_and_none_a_person(town_run: TownRun, shared: Path) -> None:
+    written = (shared / "run.jsonl").read_text()
+    said = [json.loads(line) for line in written.splitlines()]
+    assert len(said) > 80
+    assert all(line["as_of"] == TOWN_DAY.isoformat() and line["stage"] and line["seconds"] >= 0 for line in said)
     seconds = [line["seconds"] for line in said]
     assert seconds == sorted(seconds)
     known = [line for line in said if line["stage"] not in ("read_map", "identify_run")]
-    assert {line["run_id"] for line in known} == {summary.run_id}
+    assert {line["run_id"] for line in known} == {town_run.summary.run_id}
     took = {line["stage"]: line["stage_seconds"] for line in said if line["level"] == "debug"}
-    last = read_last_run(city.home.path)
+    last = read_last_run(town_run.home.path)
     assert last is not None and last.stage_seconds.keys() == took.keys()
-    assert (last.outcome, last.run_id, last.as_of) == ("published", summary.run_id, AS_OF.isoformat())
-    assert sum(last.stage_seconds.values()) <= (last.seconds or 0) == pytest.approx(summary.seconds, abs=0.5)
+    assert (last.outcome, last.run_id, last.as_of) == ("published", town_run.summary.run_id, TOWN_DAY.isoformat())
+    assert sum(last.stage_seconds.values()) <= (last.seconds or 0) == pytest.approx(town_run.summary.seconds, abs=0.5)
+    people = [*town_run.truth("people")["person_id"], *town_run.people()["person_id"]]
+    assert not naming([person.encode() for person in people], [("the log", written.encode())])
+
+
+def test_the_fields_of_a_run_end_with_it(lines: Callable[[], list[dict[str, Any]]]) -> None:
+    with logged(as_of="2026-01-01", began=0.0):
+        log.add_fields(run_id="r1")
+        with logged(stage="one"):
+            log.write("within")
+        log.write("between")
     log.write("after")
-    assert lines()[-1].keys() == {"time", "level", "message"}, "the fields end with the run"
+    found = [line.keys() - {"time", "level", "message"} for line in lines()]
+    assert found == [{"as_of", "run_id", "stage", "seconds"}, {"as_of", "run_id", "seconds"}, set()]
 
 
 def test_no_line_of_a_run_that_is_refused_or_fails_holds_a_person(
