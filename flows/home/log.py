@@ -74,16 +74,19 @@ def write_error(error: BaseException, *, is_traced: bool = False) -> None:
 
 
 def said(error: BaseException) -> str:
-    """Return the message of an error of our own; of another library's only its type, because it may quote a value."""
+    """Return the message of an error of our own; of any other only its type, because it may quote a value.
+
+    Our own are those of `pipeline.errors`, those that name a file, and those that a `raise` of our code made.
+    """
     frames = traceback.extract_tb(error.__traceback__)
-    raised_in = Path(frames[-1].filename).parts if frames else ()
-    own = isinstance(error, HarmspotError | OSError) or _is_own(raised_in)
-    return str(error) if own else type(error).__name__
+    is_own = isinstance(error, HarmspotError | OSError) or (bool(frames) and _is_raised_here(frames[-1]))
+    return str(error) if is_own else type(error).__name__
 
 
-def _is_own(parts: tuple[str, ...]) -> bool:
-    root = Path(__file__).parents[2].parts
-    return parts[: len(root)] == root and parts[len(root) : len(root) + 1][0] in OURS
+def _is_raised_here(frame: traceback.FrameSummary) -> bool:
+    """Return whether a frame is a `raise` of ours; an error of compiled code ends in the frame that called it."""
+    parts, root = Path(frame.filename).parts, Path(__file__).parents[2].parts
+    return parts[: len(root)] == root and parts[len(root)] in OURS and (frame.line or "").startswith("raise ")
 
 
 class _Terminal(logging.Handler):

@@ -531,4 +531,5 @@ class _Loop:
             self._worker.submit(self._store_worker.finish).result()
         self._summary.announced = self._announcer.delivered
         self._summary.seconds = time.monotonic() - self._began
+        self._watch.polled(self._reader)
         self._report_progress(is_last=True)

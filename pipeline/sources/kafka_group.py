@@ -289,12 +289,13 @@ class GroupReader:
         return sum(self.lag_by_topic().values())
 
     def lag_by_topic(self) -> dict[str, int]:
-        """Return the number of records not yet read by topic, of the placed partitions whose end is known."""
-        lag: dict[str, int] = {}
-        for partition in self._placed():
+        """Return the number of records not yet read by topic of the placed partitions; none where no end is known."""
+        partitions = self._placed()
+        lag = {partition.topic: 0 for partition in partitions}
+        for partition in partitions:
             end, position = self._consumer.highwater(partition), self._position(partition)
             if end is not None and position is not None:
-                lag[partition.topic] = lag.get(partition.topic, 0) + max(0, end - position)
+                lag[partition.topic] += max(0, end - position)
         return lag
 
     def silent_s(self) -> float:

@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.command import main
+from flows.health.home_metrics import _seconds
 from flows.home import log
 from flows.home.home import Home
 from flows.home.last_run import read_last_run
 from flows.home.log import LogSettings, SharedFile, logged
 from flows.ingest.ingest import load_file
+from flows.schedule.backfill import backfill
 from flows.schedule.daily import daily_run
 from pipeline.errors import QualityError, SettingsError
 from tests.flows.command.test_command import harmspot
@@ -158,6 +161,8 @@ def test_errors_of_our_own_say_what_they_are_and_those_of_libraries_only_their_t
         raise AssertionError
 
     assert said_of(lambda: {}[RAW]) == "KeyError"
+    assert said_of(lambda: _seconds(RAW)) == "ValueError", "a conversion in our code, which quotes the value"
+    assert said_of(lambda: backfill(Home(Path("none")), date(2026, 1, 2), date(2026, 1, 1))).startswith("backfill from")
     assert said_of(lambda: json.loads(f"{{{RAW}")) == "JSONDecodeError"
     assert said_of(lambda: Home(Path("none")).require()).startswith("there is no home")
     assert log.said(QualityError("too little")) == "too little"
