@@ -120,7 +120,10 @@ def daily_run(
         The input fails a check, and `allow_empty` is False.
     PublicationError
         The published file is of another home.
+    SettingsError
+        The settings are of another force.
     """
+    home.refuse_other_force()  # before anything is written
     began = time.perf_counter()
     with log.logged(as_of=day.isoformat(), began=began), recorded(home.path, day) as run:
         summary = _run(home, day, known_at, announced(home, call, run), allow_empty=allow_empty)
