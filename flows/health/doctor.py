@@ -35,6 +35,11 @@ AUDIT_NOTICE = timedelta(days=7)  # warn this long before a report is due
 
 def examine(home: Home) -> pd.DataFrame:
     """Run every check and return check, state (ok, warning, fault), detail, value; a failing check does not raise."""
+    with home.protecting():  # a wrong clock is a finding, and stops no check
+        return _examine(home)
+
+
+def _examine(home: Home) -> pd.DataFrame:
     findings = [
         found for name, check in CHECKS.items() for found in _outcomes(name, partial(_single, name, check, home))
     ]

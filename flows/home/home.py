@@ -59,7 +59,7 @@ class Home:
     is_same_force: bool = False  # the settings are of the home's own force, whatever it has learnt
     is_for_rehearsals: bool = False  # if the home is new, make it one for rehearsals
     session: Session | None = None  # who acts, once authenticated
-    is_protecting: bool = False  # an act that protects people is being done: no clock blocks it
+    is_protecting: bool = False  # an act that protects people, or a run, is being done: no clock blocks it
 
     @cached_property
     def settings(self) -> Settings:
@@ -152,6 +152,7 @@ class Home:
             authenticated=how,
             refuse=_refuse_unsaid,
             is_any_time=self.is_protecting,
+            may_leap=self.is_rehearsal,
         )
 
     @property

@@ -17,7 +17,7 @@ from flows.decisions.partners import deliver_or_log
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity, hash_of_erasures
 from flows.home.stage import Call, P, R, direct
-from flows.home.store_access import open_home_store
+from flows.home.store_access import mark_reads, open_home_store
 from flows.human_log.audit_events import halt_of
 from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
@@ -118,9 +118,17 @@ def daily_run(
         The input fails a check, and `allow_empty` is False.
     PublicationError
         The published file is of another home.
+    ClockError
+        The clock is far ahead of all that the home has recorded.
     """
-    began = time.perf_counter()
     home.refuse_foreign_publication()
+    mark_reads(home)  # which refuses a clock far ahead
+    with home.protecting():  # places never wait for a log of people that is ahead of the clock
+        return _daily_run(home, day, known_at, call, allow_empty=allow_empty)
+
+
+def _daily_run(home: Home, day: date, known_at: datetime | None, call: Call, *, allow_empty: bool) -> RunSummary:
+    began = time.perf_counter()
     step = announced(home, call)
     if home.settings.ingest.sources:
         step(ingest_sources, home)

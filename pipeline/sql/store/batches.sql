@@ -20,6 +20,9 @@ ORDER BY batch_id
 -- Time of the last batch that stored rows: a batch of duplicates adds nothing, so it causes no new run.
 SELECT max(ingested_at) FROM store.ingest_batch WHERE stored + cancelled > 0
 
+-- name: last_at
+SELECT max(ingested_at) FROM store.ingest_batch
+
 -- name: throughput
 -- Time of the last batch, and rows per second of the latest batches from a broker: all but the first, from the first's
 -- end to the last's end.
