@@ -10,7 +10,7 @@ import pandas as pd
 
 from flows.home.home import Home
 from pipeline.clock import refuse_leap
-from pipeline.errors import ClockError, StoreError
+from pipeline.errors import StoreError
 from pipeline.publication.publish import read_restricted
 from pipeline.store.interface import Store
 from pipeline.store.snapshot import Snapshot, open_snapshot
@@ -26,8 +26,6 @@ def open_home_store(home: Home) -> Store:
         The settings are of another force.
     StoreError
         The home is for rehearsals, and the store was not made for them; or as `Home.refuse_lost_store`, `open_store`.
-    ClockError
-        The clock is far ahead of all that the home has recorded, unless the act protects people.
     """
     wait_s = home.settings.store.wait_s
     home.refuse_other_force()
@@ -39,11 +37,6 @@ def open_home_store(home: Home) -> Store:
             f"{home.store} was not made for rehearsals and may hold real people; remove {home.path / 'rehearsal'} to "
             "open it as what it is"
         )
-    try:
-        _refuse_leap(home, store)
-    except ClockError:
-        store.close()
-        raise
     if home.settings.publication.source_ids == "keyed":
         store.key_new_ids()  # and those of what came in before the settings said so
     return store
@@ -55,8 +48,11 @@ def last_recorded(home: Home, store: Store) -> datetime | None:
     return max(filter(None, (home.access_log.last_at(), store.last_event_at(), batch_at)), default=None)
 
 
-def _refuse_leap(home: Home, store: Store) -> None:
-    """Raise ClockError if the system's clock is far ahead of the home; in rehearsals any clock may be typed."""
+def refuse_clock_ahead(home: Home, store: Store) -> None:
+    """Raise ClockError if the system's clock is far ahead of what the home has recorded: whoever records asks first.
+
+    What protects people is not refused, and in rehearsals any clock may be typed.
+    """
     if not (home.is_protecting or home.is_rehearsal):
         refuse_leap(home.acting().now(), last_recorded(home, store), home.path)
 

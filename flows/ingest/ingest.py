@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from flows.home.home import Home
-from flows.home.store_access import open_home_store
+from flows.home.store_access import open_home_store, refuse_clock_ahead
 from flows.ingest.other_city import places_of
 from models.places.axes import codebook_axes
 from pipeline.errors import SettingsError, SourceError
@@ -99,6 +99,7 @@ def _ingest(
         check(source.name, places_of(source.batches({}, home.settings.ingest.batch_size)))
     counts = BatchCounts()
     with open_home_store(home) as store:
+        refuse_clock_ahead(home, store)
         store.know_topics(topic_ids or {})
         start = store.offsets() if is_resumed else {}
         for batch in source.batches(start, home.settings.ingest.batch_size):
@@ -140,6 +141,7 @@ def load_file(home: Home, path: Path, mapping: Path | None = None, *, check: Che
     if _are_events(path):
         return _ingest(home, JsonLinesSource(path), None, check)
     with open_home_store(home) as store:
+        refuse_clock_ahead(home, store)
         return store.load_mapped(
             path,
             mapping_for(home, mapping),

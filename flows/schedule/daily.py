@@ -17,7 +17,7 @@ from flows.decisions.partners import deliver_or_log
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity, hash_of_erasures
 from flows.home.stage import Call, P, R, direct
-from flows.home.store_access import mark_reads, open_home_store
+from flows.home.store_access import open_home_store, refuse_clock_ahead
 from flows.human_log.audit_events import halt_of
 from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
@@ -122,7 +122,8 @@ def daily_run(
         The clock is far ahead of all that the home has recorded.
     """
     home.refuse_foreign_publication()
-    mark_reads(home)  # which refuses a clock far ahead
+    with open_home_store(home) as store:
+        refuse_clock_ahead(home, store)
     with home.protecting():  # places never wait for a log of people that is ahead of the clock
         return _daily_run(home, day, known_at, call, allow_empty=allow_empty)
 

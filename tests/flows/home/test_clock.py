@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from flows.decisions.desk import at_desk
 from flows.health.doctor import examine
 from flows.home.home import Home
-from flows.home.store_access import mark_reads, open_home_store
+from flows.home.store_access import open_home_store
 from flows.human_log.integrity import accept_clock, check_log
+from flows.human_log.ledger import read_ledger
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from flows.users.accounts import add_user
@@ -25,7 +27,9 @@ from tests.users import PASSWORD
 
 NOW = datetime.now(UTC)
 AHEAD = NOW + timedelta(days=5 * 366)
+READ = {"reader": "Reader, A. Lee", "purpose": "plan the visits"}
 STAFFING = {"area_id": "A01", "starts_at": "2025-06-01T06:00:00Z", "ends_at": "2025-06-01T14:00:00Z"}
+SIGNED = {"found": "nothing odd", "report": "a.pdf", "report_sha256": "0" * 64, "made_at": CLOCK}
 
 
 @pytest.fixture
@@ -49,24 +53,30 @@ def clock_of(home: Home) -> tuple[str, str]:
     return tuple(examine(home).set_index("check").loc["clock", ["state", "detail"]])
 
 
+def begin(home: Home) -> None:
+    """Record something, as a run or a decision does."""
+    with at_desk(home) as desk:
+        desk.record(HumanEvent("began", "harmspot", "run", "r_1", desk.home.now()))
+
+
 def test_a_clock_far_ahead_stores_runs_and_logs_nothing_until_it_is_right_again(
     home: Home, tmp_path: Path, at: Callable[[datetime], None]
 ) -> None:
     at(AHEAD)
-    before = {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file() and path != home.store}
+    recorded = (home.access_log.mark(), read_ledger(home).events)
     for act in (
         lambda: daily_run(home, home.today()),
         lambda: load_file(home, tmp_path / "events.jsonl", None),
-        lambda: mark_reads(home),
+        lambda: begin(home),
     ):
         with pytest.raises(ClockError, match=r"1830 days after the last record .* audit clock --reason TEXT"):
             act()
-    after = {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file() and path != home.store}
-    assert after == before
+    assert (home.access_log.mark(), read_ledger(home).events) == recorded
+    assert not home.published.exists()
     assert clock_of(home) == ("fault", clock_of(home)[1])
     assert "audit clock" in clock_of(home)[1]
     at(NOW + timedelta(minutes=1))
-    mark_reads(home)
+    begin(home)
     assert clock_of(home)[0] == "ok"
 
 
@@ -75,14 +85,14 @@ def test_an_administrator_accepts_a_clock_and_the_log_keeps_it(home: Home, at: C
     at(NOW + LEAP + timedelta(days=1))
     log_in(home, "Administrator, A. Lee", PASSWORD, "to accept the clock")  # whoever accepts it logs in first
     with pytest.raises(ClockError):
-        mark_reads(home)
+        begin(home)
     with pytest.raises(ClockError):
-        home.log_access("read", {}, reader="Reader, A. Lee", purpose="plan the visits")
+        home.log_access("read", {}, **READ)
     accept_clock(home, reason="the pilot rested over the summer", by="Administrator, A. Lee")
     entry = list(home.access_log.entries())[-1]
     assert (entry["action"], entry["reader"]) == ("clock_accepted", "Administrator, A. Lee")
-    mark_reads(home)
-    home.log_access("read", {}, reader="Reader, A. Lee", purpose="plan the visits")
+    begin(home)
+    home.log_access("read", {}, **READ)
     assert clock_of(home)[0] == "ok"
     assert (check_log(home), home.access_log.back_in_time()) == ([], [])
     with pytest.raises(ClockError, match="nothing to accept"):
@@ -96,7 +106,7 @@ def test_a_login_under_a_clock_far_ahead_binds_nobody_once_it_is_right(
     at(AHEAD)
     log_in(home, "Administrator, A. Lee", PASSWORD, "to look around")
     at(NOW + timedelta(minutes=1))
-    home.log_access("read", {}, reader="Reader, A. Lee", purpose="plan the visits")
+    home.log_access("read", {}, **READ)
     assert clock_of(home)[0] == "ok"
 
 
@@ -112,17 +122,16 @@ def test_places_are_ranked_while_the_log_of_people_is_ahead_and_nobody_reads(
 ) -> None:
     home = new_home(shutil.copytree(town_run.home.path, tmp_path / "home"), clock=CLOCK + timedelta(days=1))
     ahead = CLOCK + timedelta(days=900)
-    read = {"reader": "Reader, A. Lee", "purpose": "plan the visits"}
-    new_home(home.path, clock=ahead).log_access("read", {}, **read)
+    new_home(home.path, clock=ahead).log_access("read", {}, **READ)
     with open_home_store(home) as store:
-        store.record_human_event(HumanEvent("opened", "Reader, A. Lee", "list", "l_1", ahead, {"purpose": "look"}))
+        store.record_human_event(HumanEvent("audited", "Auditor, A. Lee", "audit", "fairness", ahead, SIGNED))
     summary = daily_run(home, AS_OF + timedelta(days=1))
     assert summary.is_new
     assert home.access_log.last_at() == ahead  # the run's own entries bind nothing earlier
     with pytest.raises(ClockError, match="is dated 2028-06-19"):
-        home.log_access("read", {}, **read)
+        home.log_access("read", {}, **READ)
     with open_home_store(home) as store, pytest.raises(ClockError):
-        store.record_human_event(HumanEvent("opened", "Reader, A. Lee", "list", "l_1", CLOCK, {"purpose": "look"}))
+        store.record_human_event(HumanEvent("audited", "Auditor, A. Lee", "audit", "fairness", CLOCK, SIGNED))
     assert clock_of(home)[0] == "fault"
     assert check_log(home) == []
 
@@ -133,4 +142,4 @@ def test_clocks_within_the_skew_and_a_month_are_taken(
 ) -> None:
     at(NOW + timedelta(minutes=minutes))
     assert SKEW > timedelta(minutes=4)
-    mark_reads(home)
+    begin(home)
