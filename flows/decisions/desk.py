@@ -32,7 +32,7 @@ class Desk:
         self.is_shown = True
 
     def record(self, event: HumanEvent, messages: Sequence[OutboxMessage] = ()) -> None:
-        """Append an event, with its messages to partners, to store and ledger; raises ClockError, and as the store does."""
+        """Append an event and its messages to partners; raises ClockError, and as `Store.record_human_event`."""
         refuse_clock_ahead(self.home, self.store)
         self.is_shown = False
         self.store.record_human_event(event, messages)

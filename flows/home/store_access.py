@@ -43,9 +43,9 @@ def open_home_store(home: Home) -> Store:
 
 
 def last_recorded(home: Home, store: Store) -> datetime | None:
-    """Return the latest time in log and store; of batches only by the system's clock, which nobody has passed in."""
-    batch_at = store.last_batch_at() if home.clock is None else None
-    return max(filter(None, (home.access_log.last_at(), store.last_event_at(), batch_at)), default=None)
+    """Return the latest time in log and store; None before the first act, for batches alone may have a typed clock."""
+    acts = [at for at in (home.access_log.last_at(), store.last_event_at()) if at]
+    return max(*acts, store.last_batch_at() or acts[0]) if acts else None
 
 
 def refuse_clock_ahead(home: Home, store: Store) -> None:

@@ -5,6 +5,7 @@ Only the edge stages are retried; a failure in a model is final.
 """
 
 import functools
+import time
 import traceback
 from collections.abc import Callable
 from datetime import date, datetime
@@ -14,8 +15,10 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 
+from flows.home.cron_lines import scheduled_day
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
 from flows.home.stage import P, R
@@ -93,14 +96,29 @@ def daily(
     clock: datetime | None = None,
     allow_empty: bool = False,
 ) -> RunSummary:
-    """Ingest, prioritise and publish one day; `as_of` is by default the local day of the clock.
+    """Ingest, prioritise and publish one day; `as_of` is by default the day that was scheduled, else that of the clock.
 
     The flow fails, with what is wrong and the way out, if the input fails a check and `allow_empty` is False.
     """
     at = Home(home, config_file, clock).require()
-    summary = daily_run(at, as_of or at.today(), known_at, call=call_as_task, allow_empty=allow_empty)
+    summary = daily_run(at, as_of or _day(at), known_at, call=call_as_task, allow_empty=allow_empty)
     _create_artifacts(at, summary)
     return _flow_result([summary], summary)
+
+
+def _day(home: Home) -> date:
+    """Return the day that the schedule named, once it has begun; by hand it is today.
+
+    A run that was missed while the machine slept is of the day it was scheduled for.
+    """
+    if deployment.id is None:
+        return home.today()
+    day = scheduled_day(home.settings.schedule.daily, home.settings.force.zone, flow_run.scheduled_start_time)
+    wait_s = (home.midnight(day) - home.now()).total_seconds()
+    if wait_s > 0:  # Prefect moved a midnight that does not exist to the day before
+        home.progress(f"{day} has not begun; the run waits {wait_s:.0f} s")
+        time.sleep(wait_s)
+    return day
 
 
 @flow(name="harmspot-late", persist_result=False)
