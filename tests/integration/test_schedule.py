@@ -1,15 +1,17 @@
-"""Cron really fires: `harmspot schedule` with a run every minute publishes one without being asked."""
+"""Cron really fires, and what a stopped schedule leaves is told and done again at the next start."""
 
-import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from flows.health.doctor import examine
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
 from pipeline.privacy.keys import create_key
@@ -22,24 +24,59 @@ HARMSPOT = Path(sys.executable).parent / "harmspot"
 PATIENCE_S = 1200
 
 
-def test_a_scheduled_run_is_published(migrated: Path, tmp_path: Path) -> None:
+def flow_runs(home: Home) -> list[str]:
+    """The states of the home's flow runs that began, as the server keeps them."""
+    with sqlite3.connect(home.path / "prefect" / "prefect.db") as connection:
+        return [state for (state,) in connection.execute("SELECT state_type FROM flow_run WHERE start_time NOT NULL")]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL])
+def test_a_scheduled_run_that_is_stopped_is_marked_and_done_again(
+    stop: signal.Signals, migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     town = write_quick_town(tmp_path / "town", seed=11, days=60, end=AS_OF)
     home = Home(tmp_path / "home", town.config_file, CLOCK)
     create_key(home.path)
     load_file(home, town.events, None)
     shutil.copytree(migrated, home.path / "prefect")
     # It runs as of today, whatever year that is, and the town's last incident is of 2025.
-    long_ago = {"HARMSPOT__QUALITY__NEWEST_DAYS": "36500", "HARMSPOT__PLACES__WINDOW_DAYS": "36500"}
-    environment = {**os.environ, **long_ago, "HARMSPOT__SCHEDULE__DAILY": "* * * * *"}
+    for name, value in {
+        "HARMSPOT__QUALITY__NEWEST_DAYS": "36500",
+        "HARMSPOT__PLACES__WINDOW_DAYS": "36500",
+        "HARMSPOT__SCHEDULE__DAILY": "0 0 * * *",
+    }.items():
+        monkeypatch.setenv(name, value)
     command = [HARMSPOT, "--home", home.path, "--config", town.config_file, "schedule"]
-    with (tmp_path / "schedule.log").open("wb") as log:
-        serving = subprocess.Popen(list(map(str, command)), env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        deadline = time.monotonic() + PATIENCE_S
-        while runs(home.path).empty and serving.poll() is None and time.monotonic() < deadline:
-            time.sleep(1)
-        assert serving.poll() is None, (tmp_path / "schedule.log").read_text()
-        assert not runs(home.path).empty, (tmp_path / "schedule.log").read_text()
-    finally:
-        serving.send_signal(signal.SIGTERM)
-        serving.wait(PATIENCE_S)
+    log = tmp_path / "schedule.log"
+
+    def served(until: Callable[[], bool], end_by: signal.Signals) -> int:
+        """Serve the home until something has happened, then stop; return the exit code."""
+        with log.open("ab") as output:
+            serving = subprocess.Popen(list(map(str, command)), stdout=output, stderr=subprocess.STDOUT)
+        try:
+            deadline = time.monotonic() + PATIENCE_S
+            while not until() and serving.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.5)
+            assert serving.poll() is None and until(), log.read_text()
+        finally:
+            serving.send_signal(end_by)
+            code = serving.wait(PATIENCE_S)
+        return code
+
+    def schedule_of(home: Home) -> tuple[str, str]:
+        found = examine(Home(home.path, town.config_file)).set_index("check").loc["schedule"]
+        return found["state"], found["detail"]
+
+    assert schedule_of(home)[0] == "ok"
+    # No time of the line comes up in this test: the run is that of today, which is due and missing.
+    code = served(lambda: "RUNNING" in flow_runs(home), stop)
+    assert runs(home.path).empty
+    assert code == (0 if stop is signal.SIGTERM else -signal.SIGKILL)
+    assert flow_runs(home) == ["CRASHED" if stop is signal.SIGTERM else "RUNNING"]
+    assert schedule_of(home)[0] == "fault"
+    assert "no run for today" in schedule_of(home)[1]
+    assert "nothing serves it: start" in schedule_of(home)[1]
+    assert served(lambda: "COMPLETED" in flow_runs(home), signal.SIGTERM) == 0
+    assert sorted(flow_runs(home)) == ["COMPLETED", "CRASHED"]
+    assert [home.day_of(day) for day in runs(home.path)["as_of"]] == [Home(home.path).today()]
+    assert schedule_of(home)[0] == "warning"  # nothing serves it
