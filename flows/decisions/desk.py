@@ -90,6 +90,7 @@ def at_desk(home: Home) -> Iterator[Desk]:
         try:
             yield desk
         except BaseException:
+            desk.refresh()  # whoever repeats what was recorded before a process died is refused, and it is shown
             with suppress(PublicationError, StoreError, OSError, DatabaseError):  # the first error is the one to report
                 _publish(desk, stack)
             raise
