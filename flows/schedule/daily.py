@@ -22,7 +22,7 @@ from flows.human_log.audit_events import halt_of
 from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
 from flows.human_log.projections import projector
-from flows.ingest.ingest import ingest_sources
+from flows.ingest.ingest import ingest_reachable
 from flows.inputs.assembly import Map, read_map
 from flows.outputs.render import write_outputs, written_run
 from flows.run.prioritise import Products, prioritise
@@ -116,6 +116,8 @@ def daily_run(
     ------
     QualityError
         The input fails a check, and `allow_empty` is False.
+    BrokerError
+        A source does not answer, and `ingest.when_unreachable` is refuse.
     PublicationError
         The published file is of another home.
     ClockError
@@ -131,10 +133,10 @@ def daily_run(
 def _daily_run(home: Home, day: date, known_at: datetime | None, call: Call, *, allow_empty: bool) -> RunSummary:
     began = time.perf_counter()
     step = announced(home, call)
-    if home.settings.ingest.sources:
-        step(ingest_sources, home)
+    unreachable = step(ingest_reachable, home) if home.settings.ingest.sources else ()
     geography = step(read_map, home.settings)
     identity = step(identify_run, home, geography, home.midnight(day), known_at, allow_empty=allow_empty)
+    identity = replace(identity, unreachable=unreachable)
     is_new = not has_run(home.path, home.key, identity.run_id)
     if is_new:
         products = prioritise(home, identity, geography, step, allow_empty=allow_empty)
@@ -262,4 +264,4 @@ def announced(home: Home, call: Call) -> Call:
 
 
 # Stages that use brokers, locks and disks, and may be retried.
-EDGE_STAGES = (ingest_sources, begin_audits, maintain_notices, publish_run, bring_up_to_date)
+EDGE_STAGES = (ingest_reachable, begin_audits, maintain_notices, publish_run, bring_up_to_date)
