@@ -11,7 +11,7 @@ import pandas as pd
 from flows.decisions.list_effects import lacking_effect
 from flows.health.stream_health import clock, live_figures, sources, waiting
 from flows.home.cron_lines import refuse_bad_cron
-from flows.home.home import Home
+from flows.home.home import UNNAMED, Home
 from flows.home.served import is_served, missed_run
 from flows.human_log.audit_events import audit_report, halt_of
 from flows.human_log.integrity import check_log
@@ -81,7 +81,8 @@ def _encryption(home: Home) -> tuple[State, str]:
 
 def _settings(home: Home) -> tuple[State, str]:
     home.refuse_other_force()
-    return "ok", f"{home.settings.force.name}, {home.settings.force.time_zone}"
+    unnamed = "" if home.config_file or home.remembered_config() else f"; the home {UNNAMED}"
+    return "ok", f"{home.settings.force.name}, {home.settings.force.time_zone}{unnamed}"
 
 
 def _schedule(home: Home) -> tuple[State, str]:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from pipeline.wording.catalogue import Catalogue
 
 
+UNNAMED = "has no configuration of its own: the settings are those of configs/default.yaml"
+
+
 def _refuse_unsaid(reader: str, purpose: str) -> None:
     """Raise PurposeError for a reader who has no name or a purpose that says nothing."""
     if problem := name_problem(reader):
@@ -361,6 +364,8 @@ class Home:
     def _remember_config(self) -> None:
         """Record the path of the chosen configuration, relative to the home, as the default of later commands."""
         if self.config_file is None:
+            if not self._memory.exists():
+                self.progress(f"home {self.path} {UNNAMED}; name one with --config")
             return
         named = os.path.relpath(self.config_file.resolve(), self.path.resolve())
         if not self._memory.exists() or self._memory.read_text(encoding="utf-8").strip() != named:
