@@ -21,7 +21,7 @@ from pipeline.complete_file import remove_interrupted, write_complete
 from pipeline.errors import KeyFileError, PublicationError, PurposeError, StoreError
 from pipeline.local_time import local_text
 from pipeline.privacy.access_log import AccessLog
-from pipeline.privacy.keys import Key, create_key, load_key
+from pipeline.privacy.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, Key, create_key, load_key
 from pipeline.privacy.pii_guard import PSEUDONYM
 from pipeline.privacy.pii_scan import may_name_somebody, refuse_pseudonyms
 from pipeline.privacy.pseudonyms import Pseudonymiser
@@ -391,7 +391,7 @@ class Home:
         return remembered
 
     def _has_key(self) -> bool:
-        return bool(os.environ.get("HARMSPOT_KEY")) or (self.path / "key").exists()
+        return any(map(os.environ.get, (KEY_VARIABLE, KEY_FILE_VARIABLE))) or (self.path / "key").exists()
 
     def today(self) -> date:
         """Return the local day of the clock."""
