@@ -154,14 +154,28 @@ def _flow_result(summaries: list[RunSummary], value: Any) -> Any:
     return value
 
 
+# Tables shown as artifacts: of places, plans and quality. Prefect keeps them, so that no table may be among them whose
+# rows are withheld later, as those of operations under an embargo are.
+ARTIFACTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "area-ranking": (
+        "area_ranking",
+        "Areas by harm",
+        ("rank", "area_id", "p_top_k", "rank_lo", "rank_hi", "harm_per_day", "crimes_per_officer_hour"),
+    ),
+    "officer-hours": ("officer_allocation", "Officer hours by area", ("area_id", "today_hours", "proposed_hours")),
+    "quality": ("quality_check", "Checks of the run", ("check_name", "outcome", "detail", "way_out")),
+}
+
+
 def _create_artifacts(home: Home, summary: RunSummary) -> None:
-    """Create artifacts with the area ranking and a summary; of people, only counts."""
-    ranking = read_published(home.path, "area_ranking", summary.run_id)
-    columns = ["rank", "area_id", "p_top_k", "rank_lo", "rank_hi", "harm_per_day", "crimes_per_officer_hour"]
-    shown = ranking.sort_values("rank")[columns].round(4)
-    create_table_artifact(
-        key="area-ranking",
-        table=to_json_rows(shown.assign(area_id=shown["area_id"].map(inert_in_markdown))),
-        description=f"Areas by harm, as of {local_text(summary.as_of)}, run {summary.run_id}",
-    )
+    """Create the artifacts of a run and a summary; of people, only counts."""
+    for key, (name, about, columns) in ARTIFACTS.items():
+        found = read_published(home.path, name, summary.run_id)
+        shown = found.sort_values(columns[0])[list(columns)].round(4)
+        texts = shown.select_dtypes("object").apply(lambda column: column.map(inert_in_markdown, na_action="ignore"))
+        create_table_artifact(
+            key=key,
+            table=to_json_rows(shown.assign(**texts)),
+            description=f"{about}, as of {local_text(summary.as_of)}, run {summary.run_id}",
+        )
     create_markdown_artifact(key="run-summary", markdown=summary.markdown())

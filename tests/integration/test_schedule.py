@@ -79,3 +79,6 @@ def test_a_scheduled_run_that_is_stopped_or_killed_is_marked_and_done_again(
     assert sorted(flow_runs(home)) == ["COMPLETED", "CRASHED", "CRASHED"]
     assert [home.day_of(day) for day in runs(home.path)["as_of"]] == [Home(home.path).today()]
     assert schedule_of(home)[0] == "warning"  # nothing serves it
+    with sqlite3.connect(home.path / "prefect" / "prefect.db") as connection:
+        kept = {key for (key,) in connection.execute("SELECT key FROM artifact WHERE key NOT NULL")}
+    assert kept == {"area-ranking", "officer-hours", "quality", "run-summary"}
