@@ -30,9 +30,10 @@ def command(home: "Home", listening: tuple[str, int] | None) -> None:
       harmspot --home city --config configs/philadelphia.yaml schedule
       harmspot --home city schedule --metrics-port 9107
     """
+    from flows.home.served import only_schedule
     from flows.schedule.prefect_server import prefect_server
 
-    with prefect_server(home.path, is_scheduling=True) as wait_for_server:
+    with only_schedule(home.path), prefect_server(home.path, is_scheduling=True) as wait_for_server:
         # Prefect reads its address at import, so import it only here.
         from flows.schedule.deployments import serve_deployments
 

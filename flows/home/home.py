@@ -21,7 +21,7 @@ from pipeline.complete_file import remove_interrupted, write_complete
 from pipeline.errors import KeyFileError, PublicationError, PurposeError, StoreError
 from pipeline.local_time import local_text
 from pipeline.privacy.access_log import AccessLog
-from pipeline.privacy.keys import Key, create_key, load_key
+from pipeline.privacy.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, Key, create_key, load_key
 from pipeline.privacy.pii_guard import PSEUDONYM
 from pipeline.privacy.pii_scan import may_name_somebody, refuse_pseudonyms
 from pipeline.privacy.pseudonyms import Pseudonymiser
@@ -32,6 +32,9 @@ from pipeline.users.users import Users
 
 if TYPE_CHECKING:
     from pipeline.wording.catalogue import Catalogue
+
+
+UNNAMED = "has no configuration of its own: the settings are those of configs/default.yaml"
 
 
 def _refuse_unsaid(reader: str, purpose: str) -> None:
@@ -58,7 +61,7 @@ class Home:
     is_same_force: bool = False  # the settings are of the home's own force, whatever it has learnt
     is_for_rehearsals: bool = False  # if the home is new, make it one for rehearsals
     session: Session | None = None  # who acts, once authenticated
-    is_protecting: bool = False  # an act that protects people is being done: no clock blocks it
+    is_protecting: bool = False  # an act that protects people, or a run, is being done: no clock blocks it
 
     @cached_property
     def settings(self) -> Settings:
@@ -156,6 +159,7 @@ class Home:
             authenticated=how,
             refuse=_refuse_unsaid,
             is_any_time=self.is_protecting,
+            may_leap=self.is_rehearsal,
         )
 
     @property
@@ -364,6 +368,8 @@ class Home:
     def _remember_config(self) -> None:
         """Record the path of the chosen configuration, relative to the home, as the default of later commands."""
         if self.config_file is None:
+            if not self._memory.exists():
+                self.progress(f"home {self.path} {UNNAMED}; name one with --config")
             return
         named = os.path.relpath(self.config_file.resolve(), self.path.resolve())
         if not self._memory.exists() or self._memory.read_text(encoding="utf-8").strip() != named:
@@ -389,7 +395,7 @@ class Home:
         return remembered
 
     def _has_key(self) -> bool:
-        return bool(os.environ.get("HARMSPOT_KEY")) or (self.path / "key").exists()
+        return any(map(os.environ.get, (KEY_VARIABLE, KEY_FILE_VARIABLE))) or (self.path / "key").exists()
 
     def today(self) -> date:
         """Return the local day of the clock."""

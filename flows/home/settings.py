@@ -229,7 +229,7 @@ class ForceSettings:
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """How events are ingested; `sources` are read at the start of every daily run."""
+    """How events are ingested; `sources` are read at the start of every daily run, unless they are unreachable."""
 
     sources: tuple[Annotated[str, _locate_source], ...]
     mapping: Annotated[Path | None, find_mapping]
@@ -237,8 +237,11 @@ class IngestSettings:
     codebook: Path
     batch_size: int
     future_tolerance_minutes: float
+    when_unreachable: str
 
     def __post_init__(self) -> None:
+        if self.when_unreachable not in ("refuse", "publish"):
+            raise SettingsError(f"ingest.when_unreachable={self.when_unreachable!r}: expected refuse or publish")
         _require_from("ingest", self, batch_size=1, future_tolerance_minutes=0)
 
 

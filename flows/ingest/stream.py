@@ -24,6 +24,7 @@ from threading import Event
 from flows.home import log
 from flows.home.home import Home
 from flows.home.stage import Call, direct
+from flows.home.store_access import refuse_clock_ahead
 from flows.ingest.change_publisher import ANSWER_S, ChangePublisher
 from flows.ingest.ingest import new_decoder
 from flows.ingest.live import CHANGES, Live, latest_run, start_live, write_live
@@ -169,6 +170,7 @@ class StoreWorker:
         """Record the topic ids and return the stored offsets."""
         self._announcer.expect()  # a previous owner of the partitions may have died with messages undelivered
         with self._session.opened() as store:
+            refuse_clock_ahead(self._home, store)
             store.know_topics(topic_ids)
             return store.offsets()
 

@@ -19,12 +19,12 @@ from flows.home.home import Home
 from flows.home.last_run import LastRun, recorded
 from flows.home.run_identity import RunIdentity, hash_of_erasures
 from flows.home.stage import Call, P, R, direct
-from flows.home.store_access import open_home_store
+from flows.home.store_access import open_home_store, refuse_clock_ahead
 from flows.human_log.audit_events import halt_of
 from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
 from flows.human_log.projections import projector
-from flows.ingest.ingest import ingest_sources
+from flows.ingest.ingest import ingest_reachable
 from flows.inputs.assembly import Map, read_map
 from flows.outputs.render import write_outputs, written_run
 from flows.run.prioritise import Products, prioritise
@@ -118,26 +118,33 @@ def daily_run(
     ------
     QualityError
         The input fails a check, and `allow_empty` is False.
+    BrokerError
+        A source does not answer, and `ingest.when_unreachable` is refuse.
     PublicationError
         The published file is of another home.
+    ClockError
+        The clock is far ahead of all that the home has recorded.
     SettingsError
         The settings are of another force.
     """
     home.refuse_other_force()  # before anything is written
     began = time.perf_counter()
     with log.logged(as_of=day.isoformat(), began=began), recorded(home.path, day) as run:
-        summary = _run(home, day, known_at, announced(home, call, run), allow_empty=allow_empty)
+        home.refuse_foreign_publication()
+        with open_home_store(home) as store:
+            refuse_clock_ahead(home, store)
+        with home.protecting():  # places never wait for a log of people that is ahead of the clock
+            summary = _daily_run(home, day, known_at, announced(home, call, run), allow_empty=allow_empty)
         run.outcome = "unusable" if summary.unusable_because else "published" if summary.is_new else "unchanged"
         run.run_id, run.is_halted = summary.run_id, summary.halted_because is not None
     return replace(summary, seconds=time.perf_counter() - began)
 
 
-def _run(home: Home, day: date, known_at: datetime | None, step: Call, *, allow_empty: bool) -> RunSummary:
-    home.refuse_foreign_publication()
-    if home.settings.ingest.sources:
-        step(ingest_sources, home)
+def _daily_run(home: Home, day: date, known_at: datetime | None, step: Call, *, allow_empty: bool) -> RunSummary:
+    unreachable = step(ingest_reachable, home) if home.settings.ingest.sources else ()
     geography = step(read_map, home.settings)
     identity = step(identify_run, home, geography, home.midnight(day), known_at, allow_empty=allow_empty)
+    identity = replace(identity, unreachable=unreachable)
     log.add_fields(run_id=identity.run_id)
     is_new = not has_run(home.path, home.key, identity.run_id)
     if is_new:
@@ -270,4 +277,4 @@ def announced(home: Home, call: Call, run: LastRun) -> Call:
 
 
 # Stages that use brokers, locks and disks, and may be retried.
-EDGE_STAGES = (ingest_sources, begin_audits, maintain_notices, publish_run, bring_up_to_date)
+EDGE_STAGES = (ingest_reachable, begin_audits, maintain_notices, publish_run, bring_up_to_date)

@@ -193,6 +193,9 @@ class Store(Protocol):
     def last_event_at(self) -> datetime | None:
         """Return the clock time of the latest human event; None if there is none."""
 
+    def last_batch_at(self) -> datetime | None:
+        """Return the time of the latest batch; None if there is none."""
+
     def log_mark(self) -> LogMark:
         """Return the mark that the access log had reached when the store was last closed."""
 

@@ -187,6 +187,11 @@ class DuckDBStore(Loading, Identities):
         [(last,)] = self._rows("store/human_events#last_at")
         return last
 
+    def last_batch_at(self) -> datetime | None:
+        """Return the time of the latest batch; None if there is none."""
+        [(last,)] = self._rows("store/batches#last_at")
+        return last
+
     def log_mark(self) -> LogMark:
         """Return the mark that the access log had reached when the store was last closed."""
         [row] = self._rows("store/human_events#log_mark")

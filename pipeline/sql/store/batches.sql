@@ -33,6 +33,9 @@ ON COLUMNS(*) INTO NAME outcome VALUE total
 -- name: newest_incident
 SELECT max(occurred_at) AS newest_incident_at FROM store.incident_version
 
+-- name: last_at
+SELECT max(ingested_at) FROM store.ingest_batch
+
 -- name: throughput
 -- Time of the last batch, and rows per second of the latest batches from a broker: all but the first, from the first's
 -- end to the last's end.
