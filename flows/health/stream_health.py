@@ -78,10 +78,10 @@ def clock(home: Home, health: StoreHealth) -> Iterator[Finding]:
     dated = {what: at for what, at in seen.items() if at is not None}
     if not dated:
         return
-    if before := clock_leap(home):
-        days = (home.now() - before).days
+    if recorded := clock_leap(home):
+        days = (home.now() - recorded).days
         detail = (
-            f"the clock is {days} days after the last record of the home ({home.local_text(before)}): correct it; if it "
+            f"the clock is {days} days after the last record of the home ({home.local_text(recorded)}): correct it; if it "
             f"is right, `harmspot --home {home.path} audit clock --reason TEXT`"
         )
         yield Finding("clock", "fault", detail, -float(days * 86400))
