@@ -186,10 +186,14 @@ def test_prometheus_scrapes_both_answers_the_dashboard_and_fires_what_is_so(prom
     assert len(QUERIES) > 15
     until(lambda: answers("rate(harmspot_batch_seconds_count[5m])"))  # which takes two scrapes
     assert not [query for query in QUERIES if not answers(query)]
-    until(lambda: len(prometheus("alerts")["alerts"]) > 1)
-    fired = [each["labels"]["alertname"] for each in prometheus("alerts")["alerts"] if each["state"] == "firing"]
+
+    def fired() -> list[str]:
+        found = prometheus("alerts")["alerts"]
+        return sorted(each["labels"]["alertname"] for each in found if each["state"] == "firing")
+
+    until(lambda: len(fired()) > 1)
     # The town ended long before the clock of Prometheus. Both processes say so, and each alert fires once.
-    assert sorted(fired) == ["HarmspotIncidentsOld", "HarmspotPublicationExpired"]
+    assert fired() == ["HarmspotIncidentsOld", "HarmspotPublicationExpired"]
     rules = [rule for group in prometheus("rules")["groups"] for rule in group["rules"]]
     assert {rule["name"] for rule in rules} == set(ALERTS)
     assert {rule["health"] for rule in rules} == {"ok"}
