@@ -188,14 +188,19 @@ class HomeMetrics(Collector):
 
 
 def watch_checks(home: Home, metrics: HomeMetrics, until: Event) -> None:
-    """Let the doctor look every CHECK_S in a process of its own, whose memory ends with it, until `until` is set."""
+    """Let the doctor look every CHECK_S in a process of its own, whose memory ends with it, until `until` is set.
+
+    A doctor that cannot look is a fault of check `doctor`.
+    """
     config = ["--config", str(home.config_file)] if home.config_file else []
     clock = ["--clock", home.clock.isoformat()] if home.clock else []
     command = [sys.executable, "-m", "flows.command", "--home", str(home.path), *config, *clock, "doctor", "--json"]
     while not until.is_set():
-        with suppress(OSError, ValueError, subprocess.SubprocessError):
+        try:
             done = subprocess.run(command, capture_output=True, timeout=CHECK_TIMEOUT_S, check=False)
             metrics.take_checks(json.loads(done.stdout))
+        except (OSError, ValueError, subprocess.SubprocessError):
+            metrics.take_checks([{"check": "doctor", "state": "fault", "value": None}])
         until.wait(CHECK_S)
 
 

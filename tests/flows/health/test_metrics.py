@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from flows.health.home_metrics import REFRESH_S, HomeMetrics
+from flows.health.home_metrics import REFRESH_S, HomeMetrics, watch_checks
 from flows.health.metrics_server import problem_of, serving
 from flows.health.stream_metrics import StreamMetrics
 from flows.home.home import Home
@@ -122,6 +123,18 @@ def test_what_the_doctor_finds_is_the_worst_of_each_kind_and_the_lag_of_each_top
     found = samples(scraped(metrics))
     assert [found["harmspot_check_state", kind] for kind in ("store", "lag")] == [0, 2]
     assert [found["harmspot_store_lag_records", topic] for topic in ("incidents", "persons")] == [40, 2]
+
+
+def test_a_doctor_that_cannot_look_is_a_fault(empty_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Once(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            self.set()
+            return True
+
+    metrics = HomeMetrics(empty_home)
+    monkeypatch.setattr("subprocess.run", lambda command, **options: SimpleNamespace(stdout=b"harmspot: no"))
+    watch_checks(empty_home, metrics, Once())
+    assert samples(scraped(metrics))["harmspot_check_state", "doctor"] == 2
 
 
 def test_a_store_that_another_process_holds_keeps_its_earlier_figures(
