@@ -81,8 +81,8 @@ def clock(home: Home, health: StoreHealth) -> Iterator[Finding]:
     if recorded := clock_leap(home):
         days = (home.now() - recorded).days
         detail = (
-            f"the clock is {days} days after the last record of the home ({home.local_text(recorded)}): correct it; if it "
-            f"is right, `harmspot --home {home.path} audit clock --reason TEXT`"
+            f"the clock is {days} days after the last record of the home ({home.local_text(recorded)}): correct it; "
+            f"if it is right, `harmspot --home {home.path} audit clock --reason TEXT`"
         )
         yield Finding("clock", "fault", detail, -float(days * 86400))
         return

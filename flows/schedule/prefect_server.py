@@ -68,7 +68,8 @@ def prefect_server(home: Path, *, is_scheduling: bool = False) -> Iterator[Calla
             root = f"http://127.0.0.1:{listener.getsockname()[1]}"
             after.callback(_stop, _start(listener, log, is_scheduling))
         if is_scheduling:
-            (folder / URL_FILE).write_text(root)
+            (folder / URL_FILE).write_text(root, encoding="utf-8")
+            after.callback((folder / URL_FILE).unlink, missing_ok=True)
         after.enter_context(_environment({ADDRESS: f"{root}/api"}))
         after.callback(_send_events)
         yield partial(_wait_until_it_answers, root, log)
