@@ -1,11 +1,16 @@
-"""Refuse a clock earlier than the latest recorded time, because it would undo every expiry."""
+"""Refuse a clock before the latest recorded time, which would undo expiries, and one far ahead of it.
+
+What is recorded under a clock that is ahead blocks every later act until that time has come.
+"""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from pipeline.errors import ClockError
 from pipeline.local_time import local_text
 
 SKEW = timedelta(minutes=5)  # NTP-synchronised clocks differ by seconds, so this is ample
+LEAP = timedelta(days=31)  # a home in use records something every day
 
 
 def refuse_earlier(now: datetime, last: datetime | None, what: str) -> None:
@@ -14,4 +19,14 @@ def refuse_earlier(now: datetime, last: datetime | None, what: str) -> None:
         raise ClockError(
             f"the clock reads {local_text(now)} and {what} is dated {local_text(last)}, which is later. "
             "Correct the clock (also --clock and HARMSPOT_CLOCK), or wait until then"
+        )
+
+
+def refuse_leap(now: datetime, last: datetime | None, home: Path) -> None:
+    """Raise ClockError if `now` is more than LEAP after `last`, the latest time that a home has recorded."""
+    if last is not None and now > last + LEAP:
+        raise ClockError(
+            f"the clock reads {local_text(now)}, {(now - last).days} days after the last record of home {home} "
+            f"({local_text(last)}). Correct the clock. If it is right and the home lay still, an administrator accepts "
+            f"it: harmspot --home {home} audit clock --reason TEXT"
         )

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from flows.home import log
 from flows.home.home import Home
+from flows.home.log import LogSettings
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import RunSummary, daily_run
 from flows.simulation.town import TownFiles
@@ -24,6 +26,9 @@ settings.register_profile(
     "harmspot", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("harmspot")
+
+# What processes of tests say on standard error is read as text; tests of the log unset it.
+os.environ.setdefault("HARMSPOT__LOG__FORMAT", "text")
 
 # On a busy machine Prefect takes minutes to start and to answer.
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "900")
@@ -108,11 +113,17 @@ def town_run(
     new_home: Callable[..., Home],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> TownRun:
-    """The town loaded and run, in a home of this process."""
+    """The town loaded and run, in a home of this process; `run.jsonl` of the shared folder is the log of the run."""
 
     def run(folder: Path) -> tuple[RunSummary, list[str]]:
         said: list[str] = []
-        return daily_run(loaded_home(folder, progress=said.append), AS_OF), said
+        log.follow(LogSettings("text", shared / "run.jsonl"))
+        try:
+            return daily_run(
+                loaded_home(folder, progress=lambda text: (said.append(text), log.write(text))), AS_OF
+            ), said
+        finally:
+            log.follow(LogSettings("text", None))
 
     summary, said = made_once(shared / "run", run)
     own = tmp_path_factory.mktemp("run") / "home"

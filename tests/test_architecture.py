@@ -125,7 +125,17 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
         ),
     },
 }
-WEB = {"web": {"flows.home", "flows.users", "flows.human_log", "flows.run", "flows.decisions", "flows.outputs"}}
+WEB = {
+    "web": {
+        "flows.home",
+        "flows.health",
+        "flows.users",
+        "flows.human_log",
+        "flows.run",
+        "flows.decisions",
+        "flows.outputs",
+    }
+}
 ALLOWED: dict[str, set[str]] = (
     PIPELINE | MODELS | GEO | {room: {*below, "pipeline", "geo", "models"} for room, below in (FLOWS | WEB).items()}
 )
@@ -138,8 +148,13 @@ ONE_ROW = {
     *("flows/sql/quality#precision", "pipeline/sql/live/last_batch", "pipeline/sql/load/conflict"),
     *("flows/sql/quality#newest", "flows/sql/quality#unlocated"),
     *("pipeline/sql/load/held_extent", "pipeline/sql/store/batches#known_until"),
+    "pipeline/sql/store/batches#last_at",
     *(f"pipeline/sql/mapped/file#{name}" for name in ("gazetteer_rate", "has_odd_ids", "twins")),
-    *("pipeline/sql/store/batches#new", "pipeline/sql/store/batches#throughput"),
+    *(
+        "pipeline/sql/store/batches#new",
+        "pipeline/sql/store/batches#newest_incident",
+        "pipeline/sql/store/batches#throughput",
+    ),
     "pipeline/sql/records/involvement#counts",
     *("pipeline/sql/store/human_events#last_at", "pipeline/sql/store/human_events#log_mark"),
     "pipeline/sql/publication/has_hashes",

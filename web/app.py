@@ -1,28 +1,29 @@
 """The application: who is let in, what is served, and what an error says."""
 
 import logging
-import traceback
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from prometheus_client import CollectorRegistry, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from flows.health.home_metrics import HomeMetrics
+from flows.health.metrics_server import problem_of
+from flows.home import log
 from flows.home.home import Home
 from pipeline.errors import AccessError, HarmspotError, StoreBusyError
-from pipeline.privacy.pii_guard import without_people
 from web import lists, notices, operations, record, today
 from web.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
 from web.day import Days
 from web.security import Bodies, Guard
 from web.visitors import INVENTED, TOKEN_FORM
 
-_LOG = logging.getLogger(__name__)
-OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz")
+OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz", "/metrics")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -67,7 +68,7 @@ class Door:
         try:
             await (answer or self._app)(scope, receive, send)
         except Exception as error:  # it was answered
-            _LOG.error("%s", without_people("".join(traceback.format_exception(error))))
+            log.write_error(error, is_traced=True)
 
     def _visiting(self, request: Request, token: str | None) -> Response | None:
         """Note the visitor; return the answer to whoever is none and asks for what needs one."""
@@ -158,20 +159,40 @@ def _inside(target: str) -> str:
 
 
 def _add_health(app: FastAPI, board: Board, days: Days) -> None:
-    """Add what a supervisor of processes asks: alive, and ready to show a run."""
+    """Add what a supervisor of processes asks: alive, and ready to show a run; to this machine alone, metrics and why.
+
+    A stranger, who comes through a proxy or from elsewhere, learns only whether the board is ready.
+    """
+    registry = CollectorRegistry()
+    registry.register(HomeMetrics(board.home))
 
     @app.get("/livez")
     def livez() -> Response:
         return PlainTextResponse("alive\n")
 
     @app.get("/readyz")
-    def readyz() -> Response:
+    def readyz(request: Request) -> Response:
+        why = problem_of(board.home)
         try:
             days.get()
         except (HarmspotError, OSError) as error:
-            _LOG.warning("not ready: %s", without_people(str(error)))
-            return PlainTextResponse("no run can be shown\n", 503)
-        return PlainTextResponse("ready\n")
+            why = why or str(error)
+        if why is None:
+            return PlainTextResponse("ready\n")
+        log.write(f"not ready: {why}", logging.WARNING)
+        return PlainTextResponse(f"{why if _is_here(request) else 'no run can be shown'}\n", 503)
+
+    @app.get("/metrics")
+    def metrics(request: Request) -> Response:
+        if not _is_here(request):
+            return PlainTextResponse("Metrics are for this machine alone.\n", 403)
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _is_here(request: Request) -> bool:
+    """Return whether a request comes from this machine, and through no proxy."""
+    is_forwarded = any(name.startswith("x-forwarded-") or name == "forwarded" for name in request.headers)
+    return request.client is not None and request.client.host in LOOPBACK and not is_forwarded
 
 
 def _add_errors(app: FastAPI, board: Board) -> None:

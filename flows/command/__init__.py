@@ -4,13 +4,14 @@ import errno
 import importlib
 import os
 import sys
-import traceback
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from flows.command.options import FILE, FOLDER, Moment, NearGroup
+from flows.home import log
+from pipeline.errors import HarmspotError
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
@@ -107,6 +108,7 @@ def cli(context: click.Context, home: Path, config_file: Path | None, clock: dat
 
 def main() -> None:
     """Run the command. An expected error prints one sentence and exits 1; `--debug` adds the traceback."""
+    log.start()
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -125,15 +127,9 @@ def main() -> None:
 
 
 def _report(error: Exception) -> None:
-    from pipeline.errors import HarmspotError
-    from pipeline.privacy.pii_guard import without_people
-    from pipeline.terminal_text import inert
-
     error = _explained(error)
     is_expected = isinstance(error, HarmspotError | ValueError | OSError)
-    if "--debug" in sys.argv or not is_expected:
-        click.echo(without_people("".join(traceback.format_exception(error))), err=True, nl=False)
-    click.secho(inert(f"harmspot: {without_people(str(error))}"), fg="red", err=True)
+    log.write_error(error, is_traced="--debug" in sys.argv or not is_expected)
 
 
 def _explained(error: Exception) -> Exception:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import FILE, PATH, Day, NearGroup, by_option, json_option, pass_home, reading_options
+from flows.command.options import (
+    FILE,
+    PATH,
+    Day,
+    NearGroup,
+    by_option,
+    json_option,
+    pass_home,
+    reading_options,
+    reason_option,
+)
 from flows.command.printing import print_frame, print_json
 from models.governance.audits import REPORTS
 from pipeline.terminal_text import inert
@@ -182,6 +192,27 @@ def verify(home: "Home", anchor: Path | None) -> None:
     click.echo(f"access log {log.path}: the chain is intact, {count:,} entries, head {head}")
     if anchor is None:
         click.echo("Anchor it elsewhere: harmspot audit anchor --out FILE; then check it with --anchor FILE.")
+
+
+@command.command("clock")
+@reason_option
+@by_option
+@click.option("--with-key", is_flag=True, help="With the home's key, on its machine, instead of an administrator.")
+@pass_home
+def clock(home: "Home", reason: str, by: str, with_key: bool) -> None:
+    """Accept the clock of the system where it is far ahead of the home because nobody used the home for a month.
+
+    Until then nothing is stored, run, read or decided: whatever is recorded under a wrong clock would block all that
+    comes before it. The access log keeps who accepted it and why.
+
+    \b
+    Example:
+      harmspot --home city audit clock --reason "the pilot rested over the summer"
+    """
+    from flows.human_log.integrity import accept_clock
+
+    last = accept_clock(home, reason=reason, by=by)
+    click.echo(f"the clock is accepted: {home.local_text(home.now())}, {(home.now() - last).days} days after the last")
 
 
 @command.command("anchor")

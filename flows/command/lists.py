@@ -174,8 +174,9 @@ def approve(home: "Home", list_id: str, by: str, reason: str) -> None:
     """
     from flows.decisions.lists import approve_list
 
-    approve_list(home, list_id, by=by, reason=reason)
-    click.echo(f"list {list_id} is active; {by} is accountable for it")
+    is_new = approve_list(home, list_id, by=by, reason=reason)
+    before = "" if is_new else ", as was recorded before; nothing was recorded now"
+    click.echo(f"list {list_id} is active; {by} is accountable for it{before}")
 
 
 @command.command("override")

@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flows.command.who_may import admit, marking_reads
-from pipeline.errors import HarmspotError
+from flows.home import log
+from pipeline.errors import HarmspotError, SettingsError
 from pipeline.local_time import reading_in
 from pipeline.near_words import did_you_mean
 
@@ -94,6 +96,19 @@ class Moment(click.ParamType):
         return moment.astimezone(UTC)
 
 
+class Listening(click.ParamType):
+    """A port to listen on, on loopback unless a host stands before it."""
+
+    name = "[HOST:]PORT"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> tuple[str, int]:
+        """Return host and port."""
+        host, _, port = str(value).rpartition(":")
+        if not port.isdecimal() or int(port) > 65535:
+            self.fail(f"{value!r} is not a port such as 9108 or 0.0.0.0:9108", param, context)
+        return host.strip("[]") or "127.0.0.1", int(port)
+
+
 def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Pass a `Home` to the verb as its first argument; refuse a home that is missing or of another force.
 
@@ -117,6 +132,10 @@ def _passing(verb: Callable[..., Any], *, is_needed: bool) -> Callable[..., Any]
             return in_zone(home, arguments, options)
 
     def in_zone(home: "Home", arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        with suppress(SettingsError):  # the verb says what is wrong with the settings
+            _ = home.settings
+        if "settings" in vars(home):
+            log.follow(home.settings.log)
         if is_needed:
             home.require()
         options = admit(home, options)
@@ -185,6 +204,9 @@ known_at_option = click.option(
 )
 
 
+metrics_option = click.option(
+    "--metrics-port", "listening", type=Listening(), help="Answer /metrics, /livez and /readyz there (0: a free port)."
+)
 password_option = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 reason_option = click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence.")
 

@@ -1,6 +1,7 @@
 """Print tables and objects on standard output, as text or JSON."""
 
 import json
+import logging
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from flows.home import log
 from flows.home.rows import json_value, to_json_rows
 from pipeline.local_time import local_text
 from pipeline.terminal_text import inert, inert_in_json
@@ -228,13 +230,13 @@ def print_summaries(summaries: "list[RunSummary]", *, as_json: bool) -> None:
 
 def _print_what_to_know(summary: "RunSummary") -> None:
     for warning in summary.warnings:
-        click.secho(inert(f"Look: {warning}"), fg="yellow", err=True)
+        log.write(f"Look: {warning}", logging.WARNING)
     if summary.unusable_because:
         from pipeline.publication.publish import unusable
 
-        click.secho(inert(unusable(summary.unusable_because)), fg="red", err=True)
+        log.write(unusable(summary.unusable_because), logging.ERROR)
     if summary.halted_because:
-        click.secho(inert(summary.halted_because), fg="red", err=True)
+        log.write(summary.halted_because, logging.ERROR)
 
 
 def print_object(content: Any, lines: list[str], *, as_json: bool) -> None:
@@ -263,4 +265,4 @@ def say_unusable(home: "Home", run_id: str | None) -> None:
     from pipeline.publication.publish import unusable_run
 
     if said := unusable_run(home.path, run_id):
-        click.secho(inert(said), fg="red", err=True)
+        log.write(said, logging.ERROR)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import json_option, pass_home
+from flows.command.options import json_option, metrics_option, pass_home
 from flows.command.printing import print_object
 
 if TYPE_CHECKING:
     from flows.home.home import Home
+    from flows.ingest.stream import StreamLimits, StreamSummary
 
 _GC_THRESHOLD = 100_000  # objects
 _SWITCH_INTERVAL_S = 0.0005
@@ -29,10 +30,16 @@ _SWITCH_INTERVAL_S = 0.0005
     metavar="TOPIC[PARTITION]",
     help="Delete the stored offsets of a topic or one partition and exit; it is then read from its first record.",
 )
+@metrics_option
 @json_option
 @pass_home
 def command(
-    home: "Home", max_seconds: float | None, until_caught_up: bool, forgotten: tuple[str, ...], as_json: bool
+    home: "Home",
+    max_seconds: float | None,
+    until_caught_up: bool,
+    forgotten: tuple[str, ...],
+    listening: tuple[str, int] | None,
+    as_json: bool,
 ) -> None:
     """Consume the Kafka topics into the store until stopped (Ctrl-C or SIGTERM end it after the current batch).
 
@@ -43,6 +50,7 @@ def command(
     Examples:
       KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 harmspot --home town stream
       harmspot --home town stream --until-caught-up --json
+      harmspot --home town stream --metrics-port 9108
       harmspot --home town stream --forget-offset 'incidents[0]'
     """
     from flows.ingest.offsets import forget_offset
@@ -56,9 +64,27 @@ def command(
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    summary = stream(home, StreamLimits(max_seconds, until_caught_up), until=stop)
+    limits = StreamLimits(max_seconds, until_caught_up)
+    summary = _watched(home, limits, stop, *listening) if listening else stream(home, limits, until=stop)
     text = f"{summary.counts.text()}, in {summary.batches:,} batches; {summary.announced:,} changes announced"
     print_object(asdict(summary), [text], as_json=as_json)
+
+
+def _watched(home: "Home", limits: "StreamLimits", stop: Event, host: str, port: int) -> "StreamSummary":
+    """Stream, and answer whoever watches."""
+    from functools import partial
+
+    from prometheus_client import CollectorRegistry
+
+    from flows.health.metrics_server import problem_of, serving
+    from flows.health.stream_metrics import StreamMetrics
+    from flows.ingest.stream import stream
+
+    registry = CollectorRegistry()
+    metrics = StreamMetrics(home, registry)
+    with serving(host, port, registry, partial(problem_of, home), metrics.problem) as address:
+        home.progress(f"metrics at {address}/metrics")
+        return stream(home, limits, metrics.step, stop, metrics)
 
 
 def _tune_interpreter() -> None:

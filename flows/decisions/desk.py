@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
 from flows.home.home import Home
-from flows.home.store_access import open_home_store
+from flows.home.store_access import open_home_store, refuse_clock_ahead
 from flows.human_log.ledger import Ledger, ledger_of
 from flows.human_log.projections import shown
 from models.governance.actors import is_thin
@@ -32,7 +32,8 @@ class Desk:
         self.is_shown = True
 
     def record(self, event: HumanEvent, messages: Sequence[OutboxMessage] = ()) -> None:
-        """Append an event, with its messages to partners, to store and ledger; raises as `Store.record_human_event`."""
+        """Append an event and its messages to partners; raises ClockError, and as `Store.record_human_event`."""
+        refuse_clock_ahead(self.home, self.store)
         self.is_shown = False
         self.store.record_human_event(event, messages)
         if event.event_id not in {other.event_id for other in self.ledger.events if other.at == event.at}:
@@ -89,6 +90,7 @@ def at_desk(home: Home) -> Iterator[Desk]:
         try:
             yield desk
         except BaseException:
+            desk.refresh()  # whoever repeats what was recorded before a process died is refused, and it is shown
             with suppress(PublicationError, StoreError, OSError, DatabaseError):  # the first error is the one to report
                 _publish(desk, stack)
             raise

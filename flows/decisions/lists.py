@@ -17,7 +17,7 @@ from flows.human_log.integrity import log_problems
 from flows.human_log.list_events import list_events
 from flows.human_log.list_rows import ask_list, published_list, read_list
 from flows.human_log.list_runs import ListRun, find_list, lists_in_use
-from models.governance.actors import MACHINE
+from models.governance.actors import MACHINE, name_of
 from models.governance.audits import is_halted
 from models.governance.list_lifecycle import APPROVED_WITHIN, LIST, count_downgraded, split_list_id, status_of
 from pipeline.errors import PublicationError
@@ -61,10 +61,11 @@ def evidence_of(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return rows, [name for name in EVIDENCE if name in shown]
 
 
-def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
+def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> bool:
     """Make a list of the latest run active, if it is recent, its effect is registered and `by` opened it.
 
-    Approval fails if a run now would not put every entry on it (`flows.human_log.listed_now`).
+    Approval fails if a run now would not put every entry on it (`flows.human_log.listed_now`). A repeat by whoever
+    approved it, such as after a kill, only has the publication show it, and returns False.
 
     Raises
     ------
@@ -78,6 +79,9 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
             raise PublicationError(
                 f"list {list_id} cannot be approved while the access log is not trusted: {problems[0]}"
             )
+        if _is_approved_by(desk, list_id, by):
+            desk.refresh()
+            return False
         event = _allowed(desk, "approved", by, list_id, {"reason": reason})
         why = f"approve the list: {reason}"
         asked = ask_list(home, desk.ledger, wanted.list_name, wanted.run_id, reader=by, purpose=why, store=desk.store)
@@ -85,6 +89,13 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
             raise PublicationError(f"list {list_id} cannot be approved: {outdated}; {RUN_AGAIN}")
         _say_who_is_joined(home, asked.rows)
         _record(desk, event)
+    return True
+
+
+def _is_approved_by(desk: Desk, list_id: str, by: str) -> bool:
+    """Return whether the person has approved the list, and nobody has revoked it."""
+    status = status_of(list_events(desk.ledger), list_id)
+    return bool(status.approved and not status.revoked and name_of(status.approved.actor) == name_of(by))
 
 
 def _say_who_is_joined(home: Home, rows: pd.DataFrame) -> None:

@@ -77,7 +77,7 @@ def _record_objections(desk: Desk, actions: pd.DataFrame) -> int:
             record(desk, notice, Decision(OBJECTIONS[action["kind"]], action["actor"], detail))
             count += 1
         except (NoticeRefusedError, PersonMentionedError) as error:
-            desk.home.progress(f"an objection was not recorded: {error}")
+            desk.home.warn(f"an objection was not recorded: {error}")
     return count
 
 

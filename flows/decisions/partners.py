@@ -169,16 +169,14 @@ def deliver_or_log(home: Home, topics: Sequence[str] | None = None) -> None:
     try:
         deliver_to_partners(home, topics)
     except (SourceError, OSError) as error:
-        home.progress(
-            f"messages to partners are not delivered yet: {error} Deliver them later: harmspot notices deliver"
-        )
+        home.warn(f"messages to partners are not delivered yet: {error} Deliver them later: harmspot notices deliver")
 
 
 def log_partners_not_told(home: Home) -> None:
     """Log which partners have no agreement and therefore receive nothing."""
     for partner in home.settings.partners.recipients:
         if not partner.has_agreement:
-            home.progress(f"partner {partner.name} has no agreement_id: nothing is sent to it")
+            home.warn(f"partner {partner.name} has no agreement_id: nothing is sent to it")
 
 
 class _Publishers:

@@ -11,7 +11,8 @@ import pandas as pd
 from flows.decisions.list_effects import lacking_effect
 from flows.health.stream_health import clock, live_figures, sources, waiting
 from flows.home.cron_lines import refuse_bad_cron
-from flows.home.home import Home
+from flows.home.home import UNNAMED, Home
+from flows.home.served import is_served, missed_run
 from flows.human_log.audit_events import audit_report, halt_of
 from flows.human_log.integrity import check_log
 from flows.human_log.ledger import read_ledger
@@ -30,11 +31,17 @@ from pipeline.store.store import open_store
 LEAST_FREE_BYTES = 1 << 30
 LEAST_SPARE_BYTES = 1 << 26  # beyond the copies of both publications: report, layers, log
 STORE_WAIT_S = 5.0
+RUN_LASTS = timedelta(hours=1)  # a scheduled run may take this long before it is missed
 AUDIT_NOTICE = timedelta(days=7)  # warn this long before a report is due
 
 
 def examine(home: Home) -> pd.DataFrame:
     """Run every check and return check, state (ok, warning, fault), detail, value; a failing check does not raise."""
+    with home.protecting():  # a wrong clock is a finding, and stops no check
+        return _examine(home)
+
+
+def _examine(home: Home) -> pd.DataFrame:
     findings = [
         found for name, check in CHECKS.items() for found in _outcomes(name, partial(_single, name, check, home))
     ]
@@ -74,13 +81,24 @@ def _encryption(home: Home) -> tuple[State, str]:
 
 def _settings(home: Home) -> tuple[State, str]:
     home.refuse_other_force()
-    return "ok", f"{home.settings.force.name}, {home.settings.force.time_zone}"
+    unnamed = "" if home.config_file or home.remembered_config() else f"; the home {UNNAMED}"
+    return "ok", f"{home.settings.force.name}, {home.settings.force.time_zone}{unnamed}"
 
 
 def _schedule(home: Home) -> tuple[State, str]:
     refuse_bad_cron(home.settings)
     schedule = home.settings.schedule
-    return "ok", f"daily run at {schedule.daily}, late runs at {schedule.late}, in {home.settings.force.time_zone}"
+    told = f"daily run at {schedule.daily}, late runs at {schedule.late}, in {home.settings.force.time_zone}"
+    is_up = is_served(home.path)
+    if is_up is None:
+        return "ok", f"{told}; `harmspot schedule` has never served this home"
+    served = "" if is_up else f"; nothing serves it: start `harmspot --home {home.path} schedule`"
+    if missed := missed_run(home):
+        state: State = "warning" if is_up and home.now() - missed.due_at < RUN_LASTS else "fault"
+        when = "today" if missed.day == home.today() else str(missed.day)
+        told = f"no run for {when}, due at {home.local_text(missed.due_at)}"
+        return state, f"{told}{served or '; the log of `harmspot schedule` says why, `harmspot run` repeats it'}"
+    return ("ok" if is_up else "warning"), f"{told}{served}"
 
 
 def _map(home: Home) -> tuple[State, str]:

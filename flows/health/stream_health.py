@@ -10,6 +10,7 @@ from itertools import islice
 import pandas as pd
 
 from flows.home.home import Home
+from flows.human_log.integrity import clock_leap
 from flows.human_log.ledger import read_ledger
 from flows.ingest.dead_letters import UNCHECKED_WORD, UNKNOWN_WORD, by_reason, waiting_letters
 from flows.ingest.ingest import open_source
@@ -76,6 +77,14 @@ def clock(home: Home, health: StoreHealth) -> Iterator[Finding]:
     }
     dated = {what: at for what, at in seen.items() if at is not None}
     if not dated:
+        return
+    if recorded := clock_leap(home):
+        days = (home.now() - recorded).days
+        detail = (
+            f"the clock is {days} days after the last record of the home ({home.local_text(recorded)}): correct it; "
+            f"if it is right, `harmspot --home {home.path} audit clock --reason TEXT`"
+        )
+        yield Finding("clock", "fault", detail, -float(days * 86400))
         return
     what, at = max(dated.items(), key=lambda each: each[1])
     ahead, last = at - home.now(), home.local_text(at)

@@ -1,5 +1,6 @@
 """One installation: its folder, settings, key and clock, passed to every command and flow."""
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -11,8 +12,7 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
-import click
-
+from flows.home import log
 from flows.home.force import Force, force_of, hash_of, is_other, read_force
 from flows.home.settings import Settings, SettingsError, load_settings
 from models.governance.actors import is_thin
@@ -21,18 +21,20 @@ from pipeline.complete_file import remove_interrupted, write_complete
 from pipeline.errors import KeyFileError, PublicationError, PurposeError, StoreError
 from pipeline.local_time import local_text
 from pipeline.privacy.access_log import AccessLog
-from pipeline.privacy.keys import Key, create_key, load_key
+from pipeline.privacy.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, Key, create_key, load_key
 from pipeline.privacy.pii_guard import PSEUDONYM
 from pipeline.privacy.pii_scan import may_name_somebody, refuse_pseudonyms
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.privacy.short_ids import short_id
 from pipeline.store.store import open_store
-from pipeline.terminal_text import inert
 from pipeline.users.session import Session
 from pipeline.users.users import Users
 
 if TYPE_CHECKING:
     from pipeline.wording.catalogue import Catalogue
+
+
+UNNAMED = "has no configuration of its own: the settings are those of configs/default.yaml"
 
 
 def _refuse_unsaid(reader: str, purpose: str) -> None:
@@ -44,8 +46,8 @@ def _refuse_unsaid(reader: str, purpose: str) -> None:
 
 
 def progress(text: str) -> None:
-    """Print a progress message to standard error, so that standard output holds results only."""
-    click.echo(inert(text), err=True)
+    """Log a progress message, on standard error, so that standard output holds results only."""
+    log.write(text)
 
 
 @dataclass
@@ -59,12 +61,17 @@ class Home:
     is_same_force: bool = False  # the settings are of the home's own force, whatever it has learnt
     is_for_rehearsals: bool = False  # if the home is new, make it one for rehearsals
     session: Session | None = None  # who acts, once authenticated
-    is_protecting: bool = False  # an act that protects people is being done: no clock blocks it
+    is_protecting: bool = False  # an act that protects people, or a run, is being done: no clock blocks it
 
     @cached_property
     def settings(self) -> Settings:
         """The settings of the chosen configuration, else of the one recorded in the home."""
         return load_settings(self.config_file or self.remembered_config())
+
+    def warn(self, text: str) -> None:
+        """Log a message about what an operator should look at."""
+        with log.logged(level=logging.WARNING):
+            self.progress(text)
 
     @cached_property
     def catalogue(self) -> "Catalogue":
@@ -152,6 +159,7 @@ class Home:
             authenticated=how,
             refuse=_refuse_unsaid,
             is_any_time=self.is_protecting,
+            may_leap=self.is_rehearsal,
         )
 
     @property
@@ -360,6 +368,8 @@ class Home:
     def _remember_config(self) -> None:
         """Record the path of the chosen configuration, relative to the home, as the default of later commands."""
         if self.config_file is None:
+            if not self._memory.exists():
+                self.progress(f"home {self.path} {UNNAMED}; name one with --config")
             return
         named = os.path.relpath(self.config_file.resolve(), self.path.resolve())
         if not self._memory.exists() or self._memory.read_text(encoding="utf-8").strip() != named:
@@ -385,7 +395,7 @@ class Home:
         return remembered
 
     def _has_key(self) -> bool:
-        return bool(os.environ.get("HARMSPOT_KEY")) or (self.path / "key").exists()
+        return any(map(os.environ.get, (KEY_VARIABLE, KEY_FILE_VARIABLE))) or (self.path / "key").exists()
 
     def today(self) -> date:
         """Return the local day of the clock."""

@@ -34,6 +34,7 @@ class RunIdentity:
     # Sorted cells of places under an embargo, which the run names in nothing; nor does a log.
     withheld_cells: tuple[str, ...] = field(default=(), repr=False)
     is_rehearsal: bool = False  # of invented people: the name of the force says so, on every page and in every file
+    unreachable: tuple[str, ...] = ()  # sources that did not answer before the run
     unusable_because: str | None = None  # the failed checks of a run published with --allow-empty
 
     @property
@@ -51,6 +52,7 @@ class RunIdentity:
             *([self.erasures_hash] if self.erasures_hash else []),
             *([{"withheld": self.withheld_cells}] if self.withheld_cells else []),
             *([{"rehearsal": True}] if self.is_rehearsal else []),
+            *([{"unreachable": self.unreachable}] if self.unreachable else []),
             *([{"unusable": self.unusable_because}] if self.unusable_because else []),
         ]
         return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
+from flows.home.log import LogSettings
 from models.forecast.forecast import ForecastConfig
 from models.governance.audits import AuditsConfig
 from models.governance.notice_drafts import NoticesConfig
@@ -228,7 +229,7 @@ class ForceSettings:
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """How events are ingested; `sources` are read at the start of every daily run."""
+    """How events are ingested; `sources` are read at the start of every daily run, unless they are unreachable."""
 
     sources: tuple[Annotated[str, _locate_source], ...]
     mapping: Annotated[Path | None, find_mapping]
@@ -236,8 +237,11 @@ class IngestSettings:
     codebook: Path
     batch_size: int
     future_tolerance_minutes: float
+    when_unreachable: str
 
     def __post_init__(self) -> None:
+        if self.when_unreachable not in ("refuse", "publish"):
+            raise SettingsError(f"ingest.when_unreachable={self.when_unreachable!r}: expected refuse or publish")
         _require_from("ingest", self, batch_size=1, future_tolerance_minutes=0)
 
 
@@ -363,6 +367,7 @@ class Settings:
     partners: PartnersSettings
     stream: StreamSettings
     schedule: ScheduleSettings
+    log: LogSettings
 
     def __post_init__(self) -> None:
         per, areas = self.places.per, self.force.areas
@@ -410,6 +415,7 @@ NOT_DECIDING = (
     "partners",
     "stream",
     "schedule",
+    "log",
 )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import pandas as pd
 
 from flows.home.home import Home
+from pipeline.clock import refuse_leap
 from pipeline.errors import StoreError
 from pipeline.publication.publish import read_restricted
 from pipeline.store.interface import Store
@@ -39,6 +40,21 @@ def open_home_store(home: Home) -> Store:
     if home.settings.publication.source_ids == "keyed":
         store.key_new_ids()  # and those of what came in before the settings said so
     return store
+
+
+def last_recorded(home: Home, store: Store) -> datetime | None:
+    """Return the latest time in log and store; None before the first act, for batches alone may have a typed clock."""
+    acts = [at for at in (home.access_log.last_at(), store.last_event_at()) if at]
+    return max(*acts, store.last_batch_at() or acts[0]) if acts else None
+
+
+def refuse_clock_ahead(home: Home, store: Store) -> None:
+    """Raise ClockError if the system's clock is far ahead of what the home has recorded: whoever records asks first.
+
+    What protects people is not refused, and in rehearsals any clock may be typed.
+    """
+    if not (home.is_protecting or home.is_rehearsal):
+        refuse_leap(home.acting().now(), last_recorded(home, store), home.path)
 
 
 def mark_reads(home: Home) -> None:

@@ -1,11 +1,13 @@
-"""Consistency of access log and store: detect truncation and a clock that went back."""
+"""Consistency of access log and store: detect truncation, a clock that went back, and one that is far ahead."""
+
+from datetime import datetime
 
 from flows.home.home import Home
-from flows.home.store_access import open_home_store
+from flows.home.store_access import last_recorded, open_home_store
 from flows.human_log.ledger import Ledger, ledger_of
-from pipeline.clock import refuse_earlier
-from pipeline.errors import StoreError
-from pipeline.privacy.access_log import NO_MARK, LogMark
+from pipeline.clock import LEAP, refuse_earlier
+from pipeline.errors import ClockError, StoreError
+from pipeline.privacy.access_log import CLOCK_ACCEPTED, NO_MARK, LogMark
 
 
 def check_log(home: Home) -> list[str]:
@@ -31,3 +33,27 @@ def refuse_earlier_clock(home: Home, ledger: Ledger) -> None:
     last_at = max((event.at for event in ledger.events), default=None)
     refuse_earlier(home.now(), last_at, "the last recorded event")
     refuse_earlier(home.now(), home.access_log.last_at(), f"the last entry of {home.access_log.path}")
+
+
+def clock_leap(home: Home) -> datetime | None:
+    """Return the latest time that the home has recorded if the clock is far ahead of it, else None."""
+    with home.protecting(), open_home_store(home) as store:
+        last = last_recorded(home, store)
+    return last if last and not home.is_rehearsal and home.acting().now() > last + LEAP else None
+
+
+def accept_clock(home: Home, *, reason: str, by: str) -> datetime:
+    """Log that a named person vouches for a clock far ahead of the home, and return the time that the home had.
+
+    Raises
+    ------
+    ClockError
+        The clock is not far ahead.
+    """
+    last = clock_leap(home)
+    if last is None:
+        raise ClockError(f"nothing to accept: the clock is not {LEAP.days} days ahead of home {home.path}")
+    detail = {"last_recorded": last.isoformat()}
+    home.log_access(CLOCK_ACCEPTED, detail, reader=by, purpose=reason)
+    with open_home_store(home):  # which marks the log
+        return last

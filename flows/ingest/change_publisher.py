@@ -55,7 +55,7 @@ class ChangePublisher:
         except SourceError as error:
             ended = time.monotonic()
             self._may_have_more, self._not_before = True, ended + max(_PAUSE_S, _PAUSES * (ended - began))
-            self._home.progress(f"change messages stay queued in the store: {error}")
+            self._home.warn(f"change messages stay queued in the store: {error}")
             return
         self.sent = [message.message_id for message in waiting]
         self.delivered += len(waiting)

@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 
 from flows.home.home import Home
-from flows.home.store_access import open_home_store
+from flows.home.store_access import open_home_store, refuse_clock_ahead
 from flows.ingest.other_city import places_of
 from models.places.axes import codebook_axes
-from pipeline.errors import SettingsError, SourceError
+from pipeline.errors import BrokerError, SettingsError, SourceError
 from pipeline.events.batch import BatchCounts
 from pipeline.events.codebook import read_codebook
 from pipeline.events.decoder import Decoder
@@ -66,9 +66,32 @@ def ingest_sources(home: Home) -> BatchCounts:
     """Read every source named in the settings until caught up, and return the counts of rows by outcome."""
     counts = BatchCounts()
     for name in home.settings.ingest.sources:
-        is_named = is_source_name(name)
-        counts += ingest_named(home, name) if is_named else load_file(home, Path(name))
+        counts += _ingest_any(home, name)
     return counts
+
+
+def ingest_reachable(home: Home) -> tuple[str, ...]:
+    """Read the sources as `ingest_sources`, and return those that do not answer, for a run that may do without them.
+
+    Raises
+    ------
+    BrokerError
+        A source does not answer, and `ingest.when_unreachable` is refuse.
+    """
+    unreachable = []
+    for name in home.settings.ingest.sources:
+        try:
+            _ingest_any(home, name)
+        except BrokerError as error:
+            if home.settings.ingest.when_unreachable == "refuse":
+                raise
+            home.progress(f"the run goes on without what {name} has sent since it was read last: {error}")
+            unreachable.append(name)
+    return tuple(unreachable)
+
+
+def _ingest_any(home: Home, name: str) -> BatchCounts:
+    return ingest_named(home, name) if is_source_name(name) else load_file(home, Path(name))
 
 
 def ingest_named(home: Home, name: str) -> BatchCounts:
@@ -99,6 +122,7 @@ def _ingest(
         check(source.name, places_of(source.batches({}, home.settings.ingest.batch_size)))
     counts = BatchCounts()
     with open_home_store(home) as store:
+        refuse_clock_ahead(home, store)
         store.know_topics(topic_ids or {})
         start = store.offsets() if is_resumed else {}
         for batch in source.batches(start, home.settings.ingest.batch_size):
@@ -140,6 +164,7 @@ def load_file(home: Home, path: Path, mapping: Path | None = None, *, check: Che
     if _are_events(path):
         return _ingest(home, JsonLinesSource(path), None, check)
     with open_home_store(home) as store:
+        refuse_clock_ahead(home, store)
         return store.load_mapped(
             path,
             mapping_for(home, mapping),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flows.home.home import Home
 from flows.home.settings import find_mapping
-from flows.home.store_access import open_home_store
+from flows.home.store_access import open_home_store, refuse_clock_ahead
 from flows.ingest.ingest import harm_days, mapping_for, new_decoder
 from pipeline.errors import SettingsError
 from pipeline.events.batch import BatchCounts
@@ -27,6 +27,7 @@ def replay(home: Home, mapping_files: Sequence[Path] = ()) -> BatchCounts:
     now, days, decoder = home.now(), harm_days(home), new_decoder(home)
     known = [*mapping_files, *filter(None, [home.settings.ingest.mapping]), *home.settings.ingest.mappings]
     with open_home_store(home) as store:
+        refuse_clock_ahead(home, store)
         counts = store.replay_events(decoder.decode, ingested_at=now)
         mappings, missing = [], []
         for name in store.waiting_mappings():
@@ -34,7 +35,7 @@ def replay(home: Home, mapping_files: Sequence[Path] = ()) -> BatchCounts:
                 mappings.append(_mapping_named(home, name, known))
             except SettingsError as error:
                 missing.append(error)
-                home.progress(str(error))
+                home.warn(str(error))
         if missing and not mappings and not mapping_files:
             raise missing[0]
         for mapping in sorted(mappings, key=lambda mapping: mapping.kind == "involvements"):

@@ -21,12 +21,14 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event
 
+from flows.home import log
 from flows.home.home import Home
 from flows.home.stage import Call, direct
+from flows.home.store_access import refuse_clock_ahead
 from flows.ingest.change_publisher import ANSWER_S, ChangePublisher
 from flows.ingest.ingest import new_decoder
 from flows.ingest.live import CHANGES, Live, latest_run, start_live, write_live
-from pipeline.database import WRITE_ERRORS, Connection, DatabaseError, explain_duckdb_error
+from pipeline.database import WRITE_ERRORS, Connection, DatabaseError, explain_duckdb_error, explained
 from pipeline.errors import HarmspotError, StaleOffsetsError, StoreBusyError, StoreError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.events.columns import TOPICS
@@ -41,6 +43,7 @@ _GLANCE_S = 0.001
 _POLL_RECORDS = 5_000
 _FILL_S = 1.0  # longest time to fill a batch while at least another full batch is waiting
 _IDLE_S = 1.0  # longest time that offsets which advanced without a record wait
+_WATCH_S = 1.0
 _UPKEEP_S = 5.0  # interval of checks for a new run while no records arrive
 
 
@@ -71,6 +74,23 @@ class StreamSummary:
     read_again: int = 0
     announced: int = 0
     seconds: float = 0.0
+
+
+class StreamWatch:
+    """Is told what a stream does; this one does nothing with it."""
+
+    def polled(self, reader: GroupReader) -> None:
+        """Hear that the reader was polled, about once a second."""
+
+    def kept(self, seconds: float) -> None:
+        """Hear how long a batch took in the store worker."""
+
+    def is_due(self) -> bool:
+        """Return whether the store should be opened for `opened`, though there is nothing to store."""
+        return False
+
+    def opened(self, store: Store) -> None:
+        """Read of the store while it is open."""
 
 
 @dataclass
@@ -128,8 +148,17 @@ class BatchBuffer:
 class StoreWorker:
     """The worker thread's tasks: everything that accesses the store or sends a message."""
 
-    def __init__(self, home: Home, session: StoreSession, source: str, announcer: ChangePublisher, step: Call) -> None:
+    def __init__(
+        self,
+        home: Home,
+        session: StoreSession,
+        source: str,
+        announcer: ChangePublisher,
+        step: Call,
+        watch: StreamWatch | None = None,
+    ) -> None:
         self._home = home
+        self._watch = watch or StreamWatch()
         self._session = session
         self._source = source
         self._announcer = announcer
@@ -141,6 +170,7 @@ class StoreWorker:
         """Record the topic ids and return the stored offsets."""
         self._announcer.expect()  # a previous owner of the partitions may have died with messages undelivered
         with self._session.opened() as store:
+            refuse_clock_ahead(self._home, store)
             store.know_topics(topic_ids)
             return store.offsets()
 
@@ -148,9 +178,10 @@ class StoreWorker:
         """Do work that no batch should wait for: switch to a new run, and deliver queued messages."""
         if self._home.settings.stream.live:
             self._step(follow_run, self)
-        if self._announcer.is_due():
+        if self._announcer.is_due() or self._watch.is_due():
             with self._session.opened() as store:
                 waiting = self._announcer.take(store)
+                self._watch.opened(store)
             self._step(deliver_changes, self._announcer, waiting)
 
     def keep(self, batch: StreamBatch) -> BatchCounts:
@@ -162,6 +193,7 @@ class StoreWorker:
             with self._session.opened() as store:
                 counts = self._step(keep_records, self, store, batch, is_live)
                 waiting = self._announcer.take(store)
+                self._watch.opened(store)
                 # Written while the store is locked, so that older figures never overwrite newer ones.
                 if is_live and self._live is not None and self._live.table is not None:
                     with self._figures():
@@ -193,7 +225,7 @@ class StoreWorker:
         path = self._home.published
         written = path.stat().st_mtime_ns if path.exists() else None
         if self._live is not None and self._live.is_over(self._home.now()):
-            self._home.progress(f"live figures stop until the next run: run {self._live.run_id} has expired")
+            self._home.warn(f"live figures stop until the next run: run {self._live.run_id} has expired")
             self.forget_figures()
         elif written == self._published_at:
             return
@@ -217,9 +249,7 @@ class StoreWorker:
         try:
             yield
         except (HarmspotError, ValueError, OSError, DatabaseError) as error:
-            # DuckDB's own messages may quote a value.
-            text = (explain_duckdb_error(error) or type(error).__name__) if isinstance(error, DatabaseError) else error
-            self._home.progress(f"live figures stop until the next run: {text}")
+            self._home.warn(f"live figures stop until the next run: {log.said(explained(error))}")
             published_at = self._published_at
             self.forget_figures()
             self._published_at = published_at
@@ -267,7 +297,11 @@ STAGES = (decode_records, follow_run, keep_records, write_live, deliver_changes,
 
 
 def stream(
-    home: Home, limits: StreamLimits = StreamLimits(), step: Call = direct, until: Event | None = None
+    home: Home,
+    limits: StreamLimits = StreamLimits(),
+    step: Call = direct,
+    until: Event | None = None,
+    watch: StreamWatch | None = None,
 ) -> StreamSummary:
     """Consume the topics into the home's store until told to stop (`until`) or a limit is reached.
 
@@ -282,6 +316,7 @@ def stream(
     """
     home.refuse_other_force()
     kafka, settings, until = home.settings.kafka, home.settings.stream, until or Event()
+    watch = watch or StreamWatch()
     topics = [kafka.topic_prefix + topic for topic in TOPICS]
     reader = GroupReader(
         kafka.bootstrap_servers,
@@ -304,8 +339,8 @@ def stream(
         if settings.live:
             publisher.require(CHANGES)
         announcer = ChangePublisher(home, publisher)
-        store_worker = StoreWorker(home, session, reader.name, announcer, step)
-        loop = _Loop(home, reader, store_worker, announcer, worker, step, limits, until)
+        store_worker = StoreWorker(home, session, reader.name, announcer, step, watch)
+        loop = _Loop(home, reader, store_worker, announcer, worker, step, limits, until, watch)
         return loop.run()
 
 
@@ -322,10 +357,11 @@ class _Loop:
         step: Call,
         limits: StreamLimits,
         until: Event,
+        watch: StreamWatch,
     ) -> None:
         settings = home.settings.stream
         self._home, self._reader, self._store_worker, self._worker = home, reader, store_worker, worker
-        self._announcer = announcer
+        self._announcer, self._watch, self._watched_at = announcer, watch, float("-inf")
         self._step, self._limits, self._until = step, limits, until
         self._buffer = BatchBuffer(settings.max_rows, settings.max_bytes, settings.linger_ms / 1000)
         self._progress_s, self._session_s = settings.progress_s, settings.session_timeout_s
@@ -335,7 +371,7 @@ class _Loop:
         self._seek_generation: int | None = None  # group generation whose offsets the worker is reading
         self._generation = 0
         self._summary = StreamSummary()
-        self._began = self._reported = time.monotonic()
+        self._began = self._reported = self._began_batch = time.monotonic()
         self._reported_rows = 0
         self._last_upkeep: float | None = None
 
@@ -346,9 +382,15 @@ class _Loop:
             self._start()
             self._poll()
             self._decode()
+            self._tell_watch()
             self._report_progress()
         self._finish()
         return self._summary
+
+    def _tell_watch(self) -> None:
+        if time.monotonic() - self._watched_at >= _WATCH_S:
+            self._watched_at = time.monotonic()
+            self._watch.polled(self._reader)
 
     def _poll(self) -> None:
         if self._buffer.is_full:
@@ -405,6 +447,7 @@ class _Loop:
     def _start(self) -> None:
         if self._busy is None and self._ready is not None:
             self._batch, self._ready = self._ready, None
+            self._began_batch = time.monotonic()
             self._busy = self._worker.submit(self._store_worker.keep, self._batch)
 
     def _collect(self) -> None:
@@ -445,6 +488,7 @@ class _Loop:
     def _count(self, batch: StreamBatch, counts: BatchCounts) -> None:
         self._summary.counts += counts
         self._summary.batches += counts.rows_in > 0
+        self._watch.kept(time.monotonic() - self._began_batch)
         self._step(acknowledge_offsets, self._reader, batch)
 
     def _report_progress(self, is_last: bool = False) -> None:
@@ -489,4 +533,5 @@ class _Loop:
             self._worker.submit(self._store_worker.finish).result()
         self._summary.announced = self._announcer.delivered
         self._summary.seconds = time.monotonic() - self._began
+        self._watch.polled(self._reader)
         self._report_progress(is_last=True)

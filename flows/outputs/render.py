@@ -68,7 +68,7 @@ def write_outputs(home: Home, run_id: str | None = None, out: Path | None = None
     try:
         return _drawn(home, run, out)
     except _Overtaken as later:
-        home.progress(f"  layers and report of run {run['run_id']} are not written: they are those of run {later}")
+        home.warn(f"  layers and report of run {run['run_id']} are not written: they are those of run {later}")
         return []
     except (HarmspotError, OSError):
         raise

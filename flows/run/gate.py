@@ -76,6 +76,7 @@ def _measures(
         ranked_before=_ranked_before(home, identity),
         weights=places.weights,
         missing_axes=missing,
+        unreachable=identity.unreachable,
         assumed_axes=[axis for axis in AXES if AXES[axis].draw and axis not in missing and is_assumed],
     )
 

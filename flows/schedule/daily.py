@@ -14,15 +14,17 @@ from flows.decisions.desk import at_desk
 from flows.decisions.lists import revoke_outdated
 from flows.decisions.notice_upkeep import maintain_notices
 from flows.decisions.partners import deliver_or_log
+from flows.home import log
 from flows.home.home import Home
+from flows.home.last_run import LastRun, recorded
 from flows.home.run_identity import RunIdentity, hash_of_erasures
 from flows.home.stage import Call, P, R, direct
-from flows.home.store_access import open_home_store
+from flows.home.store_access import open_home_store, refuse_clock_ahead
 from flows.human_log.audit_events import halt_of
 from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
 from flows.human_log.projections import projector
-from flows.ingest.ingest import ingest_sources
+from flows.ingest.ingest import ingest_reachable
 from flows.inputs.assembly import Map, read_map
 from flows.outputs.render import write_outputs, written_run
 from flows.run.prioritise import Products, prioritise
@@ -116,16 +118,34 @@ def daily_run(
     ------
     QualityError
         The input fails a check, and `allow_empty` is False.
+    BrokerError
+        A source does not answer, and `ingest.when_unreachable` is refuse.
     PublicationError
         The published file is of another home.
+    ClockError
+        The clock is far ahead of all that the home has recorded.
+    SettingsError
+        The settings are of another force.
     """
+    home.refuse_other_force()  # before anything is written
     began = time.perf_counter()
-    home.refuse_foreign_publication()
-    step = announced(home, call)
-    if home.settings.ingest.sources:
-        step(ingest_sources, home)
+    with log.logged(as_of=day.isoformat(), began=began), recorded(home.path, day) as run:
+        home.refuse_foreign_publication()
+        with open_home_store(home) as store:
+            refuse_clock_ahead(home, store)
+        with home.protecting():  # places never wait for a log of people that is ahead of the clock
+            summary = _daily_run(home, day, known_at, announced(home, call, run), allow_empty=allow_empty)
+        run.outcome = "unusable" if summary.unusable_because else "published" if summary.is_new else "unchanged"
+        run.run_id, run.is_halted = summary.run_id, summary.halted_because is not None
+    return replace(summary, seconds=time.perf_counter() - began)
+
+
+def _daily_run(home: Home, day: date, known_at: datetime | None, step: Call, *, allow_empty: bool) -> RunSummary:
+    unreachable = step(ingest_reachable, home) if home.settings.ingest.sources else ()
     geography = step(read_map, home.settings)
     identity = step(identify_run, home, geography, home.midnight(day), known_at, allow_empty=allow_empty)
+    identity = replace(identity, unreachable=unreachable)
+    log.add_fields(run_id=identity.run_id)
     is_new = not has_run(home.path, home.key, identity.run_id)
     if is_new:
         products = prioritise(home, identity, geography, step, allow_empty=allow_empty)
@@ -148,7 +168,6 @@ def daily_run(
     places, people = table_counts(home.path, home.key, identity.run_id)
     halted = halt_of(home, read_ledger(home), home.now())
     checks, quality = (read_published(home.path, name, identity.run_id) for name in ("quality_check", "data_quality"))
-    seconds = time.perf_counter() - began
     return RunSummary(
         identity.run_id,
         identity.as_of,
@@ -156,11 +175,11 @@ def daily_run(
         is_new,
         places,
         people,
-        seconds,
-        halted,
-        identity.unusable_because,
-        (*warnings(checks), *warnings_of_ranking(quality)) if identity.is_usable else (),
-        near_line(checks),
+        seconds=0.0,  # until the run has ended
+        halted_because=halted,
+        unusable_because=identity.unusable_because,
+        warnings=(*warnings(checks), *warnings_of_ranking(quality)) if identity.is_usable else (),
+        near=near_line(checks),
     )
 
 
@@ -242,15 +261,20 @@ def bring_up_to_date(home: Home) -> list[str]:
         return revoke_outdated(desk)
 
 
-def announced(home: Home, call: Call) -> Call:
-    """Return `call`, with the name of each stage logged before it begins."""
+def announced(home: Home, call: Call, run: LastRun) -> Call:
+    """Return `call`, with the name of each stage logged before it begins, and its seconds after it and in `run`."""
 
     def step(stage: Callable[P, R], /, *arguments: P.args, **options: P.kwargs) -> R:
-        home.progress(f"  {stage.__name__.replace('_', ' ')}")
-        return call(stage, *arguments, **options)
+        name = stage.__name__
+        with log.logged(stage=name):
+            home.progress(f"  {name.replace('_', ' ')}")
+            with run.timing(name):
+                result = call(stage, *arguments, **options)
+            log.LOG.debug("done", extra={"fields": {"stage_seconds": run.stage_seconds[name]}})
+        return result
 
     return step
 
 
 # Stages that use brokers, locks and disks, and may be retried.
-EDGE_STAGES = (ingest_sources, begin_audits, maintain_notices, publish_run, bring_up_to_date)
+EDGE_STAGES = (ingest_reachable, begin_audits, maintain_notices, publish_run, bring_up_to_date)

@@ -1,5 +1,8 @@
 """The deployments that `harmspot schedule` serves."""
 
+from contextlib import suppress
+
+from httpx import HTTPError
 from prefect import serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
@@ -7,6 +10,7 @@ from prefect.schedules import Cron
 from flows.home.cron_lines import refuse_bad_cron
 from flows.home.home import Home
 from flows.schedule.prefect_flows import backfill, daily, ingest, late
+from flows.schedule.recovery import crash_stopped_runs, redo_missed_day
 
 
 def deployments(home: Home) -> list[RunnerDeployment]:
@@ -34,5 +38,18 @@ def deployments(home: Home) -> list[RunnerDeployment]:
 
 
 def serve_deployments(home: Home) -> None:
-    """Serve until stopped; one run at a time, because the store has one writer."""
-    serve(*deployments(home), limit=1)
+    """Serve until stopped; one run at a time, because the store has one writer.
+
+    Flow runs that a stopped process left are marked crashed, first and last, and the day that is due and has no run
+    is done.
+    """
+    chosen = deployments(home)
+    if left := crash_stopped_runs(home):
+        home.progress(f"{left} flow runs of a process that was stopped are marked crashed")
+    if day := redo_missed_day(home, chosen[0].apply()):  # type: ignore[arg-type] # applied at once, outside a loop
+        home.progress(f"there is no run for {day}: it is done now")
+    try:
+        serve(*chosen, limit=1)
+    finally:  # SIGTERM and Ctrl-C end the run in progress, and Prefect itself would leave it running for ever
+        with suppress(OSError, HTTPError):  # of a server that is gone, too: the next start marks them
+            crash_stopped_runs(home)

@@ -5,6 +5,7 @@ Only the edge stages are retried; a failure in a model is final.
 """
 
 import functools
+import time
 import traceback
 from collections.abc import Callable
 from datetime import date, datetime
@@ -14,8 +15,11 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 
+from flows.home import log
+from flows.home.cron_lines import scheduled_day
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
 from flows.home.stage import P, R
@@ -77,10 +81,17 @@ def _is_transient(task: Any, run: Any, state: Any) -> bool:
     return False
 
 
+def _home(path: Path, config_file: Path | None, clock: datetime | None = None) -> Home:
+    """Return the home of a flow, whose lines are written as its settings say."""
+    home = Home(path, config_file, clock).require()
+    log.follow(home.settings.log)
+    return home
+
+
 @flow(name="harmspot-ingest", persist_result=False)
 def ingest(home: Path, config_file: Path | None = None) -> dict[str, int]:
     """Read every source of the settings until caught up."""
-    counts = call_as_task(ingest_sources, Home(home, config_file).require())
+    counts = call_as_task(ingest_sources, _home(home, config_file))
     return {"rows_in": counts.rows_in, "stored": counts.stored, "duplicates": counts.duplicates, "dead": counts.dead}
 
 
@@ -93,20 +104,35 @@ def daily(
     clock: datetime | None = None,
     allow_empty: bool = False,
 ) -> RunSummary:
-    """Ingest, prioritise and publish one day; `as_of` is by default the local day of the clock.
+    """Ingest, prioritise and publish one day; `as_of` is by default the day that was scheduled, else that of the clock.
 
     The flow fails, with what is wrong and the way out, if the input fails a check and `allow_empty` is False.
     """
-    at = Home(home, config_file, clock).require()
-    summary = daily_run(at, as_of or at.today(), known_at, call=call_as_task, allow_empty=allow_empty)
+    at = _home(home, config_file, clock)
+    summary = daily_run(at, as_of or _day(at), known_at, call=call_as_task, allow_empty=allow_empty)
     _create_artifacts(at, summary)
     return _flow_result([summary], summary)
+
+
+def _day(home: Home) -> date:
+    """Return the day that the schedule named, once it has begun; by hand it is today.
+
+    A run that was missed while the machine slept is of the day it was scheduled for.
+    """
+    if deployment.id is None:
+        return home.today()
+    day = scheduled_day(home.settings.schedule.daily, home.settings.force.zone, flow_run.scheduled_start_time)
+    wait_s = (home.midnight(day) - home.now()).total_seconds()
+    if wait_s > 0:  # Prefect moved a midnight that does not exist to the day before
+        home.progress(f"{day} has not begun; the run waits {wait_s:.0f} s")
+        time.sleep(wait_s)
+    return day
 
 
 @flow(name="harmspot-late", persist_result=False)
 def late(home: Path, config_file: Path | None = None, clock: datetime | None = None) -> list[RunSummary]:
     """Re-run retained days affected by late-arriving or corrected data, oldest first."""
-    summaries = rerun_late(Home(home, config_file, clock).require(), call=call_as_task)
+    summaries = rerun_late(_home(home, config_file, clock), call=call_as_task)
     return _flow_result(summaries, summaries)
 
 
@@ -120,7 +146,7 @@ def backfill(
     step_days: int = 1,
 ) -> list[RunSummary]:
     """Run every `step_days`-th day from `first` to `last` in ascending order."""
-    summaries = plain_backfill(Home(home, config_file).require(), first, last, step_days, known_at, call=call_as_task)
+    summaries = plain_backfill(_home(home, config_file), first, last, step_days, known_at, call=call_as_task)
     return _flow_result(summaries, summaries)
 
 
@@ -136,14 +162,28 @@ def _flow_result(summaries: list[RunSummary], value: Any) -> Any:
     return value
 
 
+# Tables shown as artifacts: of places, plans and quality. Prefect keeps them, so that no table may be among them whose
+# rows are withheld later, as those of operations under an embargo are.
+ARTIFACTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "area-ranking": (
+        "area_ranking",
+        "Areas by harm",
+        ("rank", "area_id", "p_top_k", "rank_lo", "rank_hi", "harm_per_day", "crimes_per_officer_hour"),
+    ),
+    "officer-hours": ("officer_allocation", "Officer hours by area", ("area_id", "today_hours", "proposed_hours")),
+    "quality": ("quality_check", "Checks of the run", ("check_name", "outcome", "detail", "way_out")),
+}
+
+
 def _create_artifacts(home: Home, summary: RunSummary) -> None:
-    """Create artifacts with the area ranking and a summary; of people, only counts."""
-    ranking = read_published(home.path, "area_ranking", summary.run_id)
-    columns = ["rank", "area_id", "p_top_k", "rank_lo", "rank_hi", "harm_per_day", "crimes_per_officer_hour"]
-    shown = ranking.sort_values("rank")[columns].round(4)
-    create_table_artifact(
-        key="area-ranking",
-        table=to_json_rows(shown.assign(area_id=shown["area_id"].map(inert_in_markdown))),
-        description=f"Areas by harm, as of {local_text(summary.as_of)}, run {summary.run_id}",
-    )
+    """Create the artifacts of a run and a summary; of people, only counts."""
+    for key, (name, about, columns) in ARTIFACTS.items():
+        found = read_published(home.path, name, summary.run_id)
+        shown = found.sort_values(columns[0])[list(columns)].round(4)
+        texts = shown.select_dtypes("object").apply(lambda column: column.map(inert_in_markdown, na_action="ignore"))
+        create_table_artifact(
+            key=key,
+            table=to_json_rows(shown.assign(**texts)),
+            description=f"{about}, as of {local_text(summary.as_of)}, run {summary.run_id}",
+        )
     create_markdown_artifact(key="run-summary", markdown=summary.markdown())

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,11 +16,14 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from flows.home.served import is_served
 from pipeline.errors import HarmspotError
 
 ADDRESS = "PREFECT_API_URL"
 START_TIMEOUT = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 STOP_TIMEOUT_S = 15.0
+ANSWER_S = 5.0
+URL_FILE = "server.url"
 
 
 class PrefectServerError(HarmspotError):
@@ -31,7 +35,8 @@ def prefect_server(home: Path, *, is_scheduling: bool = False) -> Iterator[Calla
     """Start the home's Prefect server, yield a function that waits until it answers, and stop it after the block.
 
     The server listens on loopback, keeps its state and its log in the home, and ends with this process, however that
-    ends. The function returns its address. With PREFECT_API_URL set, that server is used and none is started.
+    ends. The function returns its address. With PREFECT_API_URL set, that server is used and none is started;
+    nor beside a `harmspot schedule` that serves the home, whose server is used: two must not share a database.
     Variables that the user has set are kept; the others are unset after the block.
 
     Parameters
@@ -44,21 +49,53 @@ def prefect_server(home: Path, *, is_scheduling: bool = False) -> Iterator[Calla
     Raises
     ------
     PrefectServerError
-        By the yielded function: the server ended, or did not answer in time.
+        By the yielded function: the server ended, or did not answer in time. At once: that of a schedule that was
+        killed does not end.
     """
     folder = (home / "prefect").resolve()
     log = folder / "server.log"
     with ExitStack() as after:  # in reverse order, each step even if another fails
         after.enter_context(_environment(_settings(folder)))
+        adopted = None if is_scheduling or not is_served(home) else _answering(folder / URL_FILE)
+        if adopted:
+            after.enter_context(_environment({ADDRESS: f"{adopted}/api"}))
         if ADDRESS in os.environ:
             yield lambda: os.environ[ADDRESS]
             return
+        if is_scheduling:
+            _wait_until_it_is_gone(folder / URL_FILE)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             root = f"http://127.0.0.1:{listener.getsockname()[1]}"
             after.callback(_stop, _start(listener, log, is_scheduling))
+        if is_scheduling:
+            (folder / URL_FILE).write_text(root, encoding="utf-8")
+            after.callback((folder / URL_FILE).unlink, missing_ok=True)
         after.enter_context(_environment({ADDRESS: f"{root}/api"}))
         after.callback(_send_events)
         yield partial(_wait_until_it_answers, root, log)
+
+
+def _answering(url_file: Path) -> str | None:
+    """Return the address in a file if a server answers there."""
+    if not url_file.exists():
+        return None
+    root = url_file.read_text(encoding="utf-8")
+    try:
+        urllib.request.urlopen(f"{root}/api/health", timeout=ANSWER_S).close()
+    except (urllib.error.URLError, OSError, ValueError):
+        return None
+    return root
+
+
+def _wait_until_it_is_gone(url_file: Path) -> None:
+    """Wait for the server of a schedule that was killed: it ends by itself within `STOP_TIMEOUT_S`."""
+    deadline = time.monotonic() + 2 * STOP_TIMEOUT_S
+    while root := _answering(url_file):
+        if time.monotonic() > deadline:
+            raise PrefectServerError(
+                f"a Prefect server of this home answers on {root} and does not end; end it, then start the schedule"
+            )
+        time.sleep(0.2)
 
 
 @contextmanager
@@ -114,6 +151,15 @@ def _wait_until_it_answers(root: str, log: Path) -> str:
             f"Raise {START_TIMEOUT}, or set {ADDRESS} to a running server"
         ) from None
     return root
+
+
+def problem_of_server() -> str | None:
+    """Return that the Prefect server does not answer, None if it does."""
+    try:
+        urllib.request.urlopen(f"{os.environ[ADDRESS]}/health", timeout=ANSWER_S).close()
+    except (urllib.error.URLError, OSError):
+        return f"no Prefect server answers on {os.environ[ADDRESS]}"
+    return None
 
 
 def _send_events() -> None:

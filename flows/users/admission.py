@@ -74,7 +74,7 @@ def marking_reads(home: Home, verb: str) -> Iterator[None]:
             try:
                 mark_reads(home)
             except StoreError as error:
-                home.progress(f"the access log is not marked in the store yet, the next read marks it: {error}")
+                home.warn(f"the access log is not marked in the store yet, the next read marks it: {error}")
 
 
 def _log_refusal(home: Home, verb: str, user_id: str, error: Exception) -> None:

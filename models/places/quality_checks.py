@@ -64,6 +64,8 @@ class InputMeasures:
         weight of each axis.
     missing_axes, assumed_axes : Sequence[str]
         axes without data, and those with data that rest on an assumption.
+    unreachable : Sequence[str]
+        sources that did not answer before the run.
     """
 
     days_ahead: int
@@ -80,6 +82,7 @@ class InputMeasures:
     weights: Mapping[str, float]
     missing_axes: Sequence[str]
     assumed_axes: Sequence[str]
+    unreachable: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ def check_input(measures: InputMeasures, config: QualityConfig) -> pd.DataFrame:
         detail, way_out (null if the check is passed).
     """
     checks = (
+        *([_unreachable(measures)] if measures.unreachable else []),
         _day(measures),
         _newest(measures, config),
         _located(measures, config),
@@ -233,6 +237,16 @@ def _day(measures: InputMeasures) -> _Check:
         "day_has_begun", ahead, 0, "days", "failed" if ahead else "passed",
         f"The day of the run is {_days(ahead)} after today." if ahead else "The day of the run has begun.",
         "Give --as-of a day that has begun, or set the clock right.",
+    )  # fmt: skip
+
+
+def _unreachable(measures: InputMeasures) -> _Check:
+    """Warn of a run that goes on without its sources (`ingest.when_unreachable: publish`)."""
+    return _Check(
+        "sources_answer", len(measures.unreachable), 0, "sources", "warning",
+        "These sources did not answer before the run, and what they sent since they were read last is missing: "
+        f"{', '.join(measures.unreachable)}.",
+        "Start the broker or mend the network, then run again.",
     )  # fmt: skip
 
 

@@ -59,6 +59,7 @@ MAY: Mapping[str, Roles] = {
     "audit embargoes": ERASES,
     **dict.fromkeys(("audit erase", "audit subject"), ERASES),
     **dict.fromkeys(("audit verify", "audit anchor"), WATCHES),
+    "audit clock": ADMINISTERS,
     # Users.
     **dict.fromkeys((f"users {each}" for each in ("add", "role", "disable", "reset", "token")), ADMINISTERS),
     "users list": ("auditor", "administrator"),

@@ -22,7 +22,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.clock import SKEW, refuse_earlier
+from pipeline.clock import LEAP, SKEW, refuse_earlier, refuse_leap
 from pipeline.complete_file import flush
 from pipeline.errors import PurposeError
 from pipeline.local_time import local_text
@@ -30,6 +30,7 @@ from pipeline.privacy.pii_scan import refuse_pseudonyms
 
 GENESIS = "0" * 64
 SET_ASIDE = "unfinished_entry_set_aside"
+CLOCK_ACCEPTED = "clock_accepted"
 UNREADABLE = "unreadable"
 MACHINE = "harmspot"  # how the name of a reader begins who is no person
 
@@ -58,7 +59,10 @@ class AccessLog:
     refuse : callable, optional
         Raises for a reader or a purpose that says nothing.
     is_any_time : bool, optional
-        Whether entries may be dated before the last one: of acts that protect people, which no clock may block.
+        Whether entries may have any date: of acts that protect people, and of runs, which no clock may block. They
+        move no date that binds later entries back, or far ahead.
+    may_leap : bool, optional
+        Whether an entry may be dated far after the last one.
     """
 
     def __init__(
@@ -69,12 +73,14 @@ class AccessLog:
         authenticated: str | None = None,
         refuse: Callable[[str, str], None] = lambda reader, purpose: None,
         is_any_time: bool = False,
+        may_leap: bool = True,
     ) -> None:
         self.path = path
         self._key = key
         self._authenticated = authenticated
         self._refuse = refuse
         self.is_any_time = is_any_time
+        self.may_leap = may_leap
 
     def append(self, *, reader: str | None, purpose: str | None, action: str, detail: Any = None, now: datetime) -> str:
         """Write one entry to the disk before returning, and return its hash.
@@ -104,7 +110,7 @@ class AccessLog:
         PersonMentionedError
             A field of the entry contains a pseudonym.
         ClockError
-            `now` is before the last entry by more than the skew.
+            `now` is before the last entry by more than the skew, or far after it.
         """
         require_purpose(reader, purpose)
         self._refuse(str(reader), str(purpose))
@@ -145,7 +151,7 @@ class AccessLog:
             at = datetime.fromisoformat(entry["at"])
             if at < latest - SKEW:
                 found.append(f"{self.path}, line {number}: dated {local_text(at)}, after one of {local_text(latest)}")
-            latest = max(latest, at)
+            latest = max(latest, datetime.fromisoformat(entry.get("binds_from", entry["at"])))
         return found
 
     def mark(self) -> LogMark:
@@ -174,7 +180,7 @@ class AccessLog:
             return is_long and _stated_hash(_last_line(file, mark.size_bytes)) == mark.entry_hash
 
     def last_at(self) -> datetime | None:
-        """Return the time of the last entry, or None if there is no readable one."""
+        """Return the time that binds the next entry, that of the last one as a rule; None if none can be read."""
         if not self.path.exists():
             return None
         with self.path.open("rb") as file:
@@ -197,13 +203,22 @@ class AccessLog:
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(handle, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until closed: two writers must not chain to the same line
-            self._set_aside(file, entry["at"])
-            last = _time_of(_last_line(file))
-            at = entry["at"]
+            at, last = entry["at"], _time_of(_last_line(file, _end_of_entries(file)))
+            bound = self._binding(at, last, is_accepted=entry["action"] == CLOCK_ACCEPTED)
+            self._set_aside(file, bound or at)
             if not self.is_any_time:
-                refuse_earlier(at, last, f"the last entry of {self.path}")
                 at = max(at, last or at)
-            return self._chain(file, entry | {"at": at})
+            return self._chain(file, entry | {"at": at} | ({"binds_from": bound.isoformat()} if bound else {}))
+
+    def _binding(self, at: datetime, last: datetime | None, *, is_accepted: bool) -> datetime | None:
+        """Return the time that goes on to bind later entries, if it is not that of the entry; raises ClockError."""
+        may_leap = self.may_leap or is_accepted
+        if self.is_any_time:
+            return last if last and (at < last or (at > last + LEAP and not may_leap)) else None
+        refuse_earlier(at, last, f"the last entry of {self.path}")
+        if not may_leap:
+            refuse_leap(at, last, self.path.parent)
+        return None
 
     def _chain(self, file: FileIO, entry: dict[str, Any]) -> str:
         """Write an entry after the last one and return its hash."""
@@ -326,9 +341,11 @@ def _missing_newline(file: FileIO | Any) -> bytes:
 
 
 def _time_of(line: bytes) -> datetime | None:
+    """Return the time of an entry; of one that was dated before or far after those before it, the time of these."""
     try:
-        return datetime.fromisoformat(json.loads(line)["at"])
-    except (ValueError, KeyError, TypeError):
+        entry = json.loads(line)
+        return datetime.fromisoformat(entry.get("binds_from", entry["at"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

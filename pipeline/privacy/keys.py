@@ -13,6 +13,7 @@ from pipeline.complete_file import write_first
 from pipeline.errors import KeyFileError
 
 KEY_VARIABLE = "HARMSPOT_KEY"
+KEY_FILE_VARIABLE = "HARMSPOT_KEY_FILE"  # a file of a secret manager, who sees to its permissions
 _SECRET_BYTES = 32
 
 
@@ -53,16 +54,17 @@ def create_key(home: Path) -> Key:
 
 
 def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
-    """Read the secret from HARMSPOT_KEY or `home/key` and return its keys.
+    """Read the secret from HARMSPOT_KEY, the file HARMSPOT_KEY_FILE or `home/key`, and return its keys.
 
     Raises
     ------
     KeyFileError
-        Neither exists, the file can be read by others, or the content is not 64 hexadecimal characters.
+        None exists, `home/key` can be read by others, or the content is not 64 hexadecimal characters.
     """
     if text := environment.get(KEY_VARIABLE):
         return derive_key(_parse(text, KEY_VARIABLE))
-    path = home / "key"
+    named = environment.get(KEY_FILE_VARIABLE)
+    path = Path(named) if named else home / "key"
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii", errors="replace")
@@ -75,7 +77,7 @@ def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
         raise KeyFileError(
             f"{path} cannot be read ({error.strerror}); restore it or set {KEY_VARIABLE}; {hint}"
         ) from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if not named and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}); run: chmod 600 {path}")
     return derive_key(_parse(text, str(path)))
 

@@ -144,8 +144,7 @@ def publish(
     for name, rows in places.items():
         refuse_people(name, rows)
     counts = {name: len(rows) for name, rows in {**people, **places}.items() if read_tables().find(name).is_of_one_run}
-    with publication_lock(home, wait_s):
-        clean_up(home)
+    with publication_lock(home, wait_s), _leaving_nothing(home):
         is_new = not has_run(home, key, run["run_id"])
         if is_new:
             shown = projector()
@@ -182,16 +181,16 @@ def project(home: Path, shown: Shown, *, key: Key) -> list[Path]:
     PublicationError
         As `publish`. The files stay unchanged.
     """
-    clean_up(home)
-    places, people = _projected(shown)
-    fresh = [(_without_erased(home / RESTRICTED, people, key, shown.erased), home / RESTRICTED)]
-    if shown.withheld is None:
-        fresh.append((_rewritten(home / PUBLISHED, read_tables().published, places, None), home / PUBLISHED))
-    replaced = [(beside, path) for beside, path in fresh if beside]
-    for beside, path in replaced:
-        put_in_place(beside, path)
-    withheld = _withhold(home, places, shown.withheld) if shown.withheld else []
-    return [*(path for _, path in replaced), *withheld]
+    with _leaving_nothing(home):
+        places, people = _projected(shown)
+        fresh = [(_without_erased(home / RESTRICTED, people, key, shown.erased), home / RESTRICTED)]
+        if shown.withheld is None:
+            fresh.append((_rewritten(home / PUBLISHED, read_tables().published, places, None), home / PUBLISHED))
+        replaced = [(beside, path) for beside, path in fresh if beside]
+        for beside, path in replaced:
+            put_in_place(beside, path)
+        withheld = _withhold(home, places, shown.withheld) if shown.withheld else []
+        return [*(path for _, path in replaced), *withheld]
 
 
 def _withhold(home: Path, projections: Mapping[str, pa.Table], withheld: Withheld) -> list[Path]:
@@ -237,6 +236,17 @@ def clean_up(home: Path) -> list[Path]:
     """Remove what an interrupted publication left, and the logs of others who wrote to the files; return the paths."""
     files = (home / PUBLISHED, home / RESTRICTED)
     return [left for path in files for left in (*remove_unfinished(path), *remove_stale_logs(path))]
+
+
+@contextmanager
+def _leaving_nothing(home: Path) -> Iterator[None]:
+    """Remove unfinished files before and after the block: one that failed on a full disk must not keep it full."""
+    clean_up(home)
+    try:
+        yield
+    finally:
+        for path in (home / PUBLISHED, home / RESTRICTED):
+            remove_unfinished(path)
 
 
 def runs(home: Path) -> pd.DataFrame:

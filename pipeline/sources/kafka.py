@@ -47,6 +47,7 @@ _REFUSALS = (
     ),
 )
 # Options of every harmspot consumer: the store keeps the offsets, and uncommitted records are not read.
+METADATA_MAX_AGE_MS = 10_000  # a partition that a topic gains is taken after this; the client's default is 5 minutes
 _CONSUMER = MappingProxyType(
     {
         "client_id": "harmspot",
@@ -55,6 +56,7 @@ _CONSUMER = MappingProxyType(
         "allow_auto_create_topics": False,
         "isolation_level": "read_committed",
         "reconnect_backoff_max_ms": _RECONNECT_MS,
+        "metadata_max_age_ms": METADATA_MAX_AGE_MS,
     }
 )
 # Limits of memory use. A broker sends one record batch whole even if it is larger.

@@ -286,8 +286,17 @@ class GroupReader:
 
     def lag(self) -> int:
         """Return the number of records that the placed partitions are known to hold beyond those read."""
-        known = [(self._consumer.highwater(p), self._position(p)) for p in self._placed()]
-        return sum(max(0, end - position) for end, position in known if end is not None and position is not None)
+        return sum(self.lag_by_topic().values())
+
+    def lag_by_topic(self) -> dict[str, int]:
+        """Return the number of records not yet read by topic of the placed partitions; none where no end is known."""
+        partitions = self._placed()
+        lag = {partition.topic: 0 for partition in partitions}
+        for partition in partitions:
+            end, position = self._consumer.highwater(partition), self._position(partition)
+            if end is not None and position is not None:
+                lag[partition.topic] += max(0, end - position)
+        return lag
 
     def silent_s(self) -> float:
         """Return the seconds since a broker last sent anything; brokers answer several heartbeats per session."""

@@ -25,11 +25,14 @@ class KafkaTopics(KafkaSource):
             if topic_id and topic_ids.get(topic, topic_id) != topic_id:
                 yield Finding(f"topic: {topic}", "fault", str(recreated_topic(topic)))
         for place, found in sorted(bounds.items()):
-            yield _lag(place, found, offsets.get(place, found.first))
+            yield _lag(place, found, offsets.get(place))
 
 
-def _lag(place: TopicPartition, bounds: Bounds, following: int) -> Finding:
+def _lag(place: TopicPartition, bounds: Bounds, stored: int | None) -> Finding:
+    following = bounds.first if stored is None else stored
     name, lag = f"lag: {place[0]}[{place[1]}]", bounds.end - following
+    if stored is None and lag:
+        return Finding(name, "warning", f"{lag:,} behind, not taken yet: nothing of the partition was ever read", lag)
     if not bounds.first <= following <= bounds.end:
         held = f"the topic holds {bounds.first:,} to {bounds.end:,}"
         return Finding(name, "fault", f"the store stopped at {following:,}, but {held}: see docs/operating.md", lag)

@@ -44,6 +44,8 @@ class StoreHealth:
     topic_ids: dict[str, str]
     last_ingested_at: datetime | None
     rows_per_s: float | None
+    rows: dict[str, int]  # of all batches, by outcome
+    newest_incident_at: datetime | None
 
 
 class Store(Protocol):
@@ -190,6 +192,9 @@ class Store(Protocol):
 
     def last_event_at(self) -> datetime | None:
         """Return the clock time of the latest human event; None if there is none."""
+
+    def last_batch_at(self) -> datetime | None:
+        """Return the time of the latest batch; None if there is none."""
 
     def log_mark(self) -> LogMark:
         """Return the mark that the access log had reached when the store was last closed."""

@@ -46,7 +46,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path | None = None, pro
     Raises
     ------
     StoreError
-        A newer harmspot wrote the store.
+        A newer harmspot wrote the store, or its table of migrations does not fit it.
     """
     connection.execute("CREATE TABLE IF NOT EXISTS store.migration (name VARCHAR PRIMARY KEY)")
     missing = missing_migrations(connection)
@@ -56,9 +56,19 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path | None = None, pro
         _keep_aside(connection, path, missing, progress)
     with transaction(connection):
         for name in missing:
-            connection.execute(query(f"migrations/{name}"))
+            _apply(connection, name)
             connection.execute("INSERT INTO store.migration BY NAME SELECT $name AS name", {"name": name})
         connection.execute(query("store/migrations#mark"), {"version": version("harmspot"), "names": missing})
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    try:
+        connection.execute(query(f"migrations/{name}"))
+    except duckdb.CatalogException as error:
+        raise StoreError(
+            f"migration {name} does not fit this store ({str(error).splitlines()[0]}): its table of migrations "
+            "says that it was not applied. Restore the store from a backup; nothing was changed"
+        ) from None
 
 
 def kept_aside(path: Path, missing: list[str]) -> Path:
@@ -77,7 +87,7 @@ def missing_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
     Raises
     ------
     StoreError
-        A newer harmspot wrote the store.
+        A newer harmspot wrote the store, or something else changed its table of migrations.
     """
     try:
         applied = connection.execute(query("store/migrations#all")).fetchall()
@@ -92,7 +102,14 @@ def missing_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
             f"{newer} wrote this store (migration {name}), and this is harmspot {version('harmspot')}; "
             "install that version to open it"
         )
-    return known[len(applied) :]
+    names = [row[0] for row in applied]
+    if names != known[: len(names)]:
+        lost = next(name for name in known if name not in names)
+        raise StoreError(
+            f"table migration of this store was changed: {lost} is missing, and {names[-1]} was applied after it. "
+            "Restore the store from a backup"
+        )
+    return known[len(names) :]
 
 
 def pending_migrations(path: Path, key: Key, *, wait_s: float, progress: Progress = log_progress) -> list[str]:

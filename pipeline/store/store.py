@@ -187,6 +187,11 @@ class DuckDBStore(Loading, Identities):
         [(last,)] = self._rows("store/human_events#last_at")
         return last
 
+    def last_batch_at(self) -> datetime | None:
+        """Return the time of the latest batch; None if there is none."""
+        [(last,)] = self._rows("store/batches#last_at")
+        return last
+
     def log_mark(self) -> LogMark:
         """Return the mark that the access log had reached when the store was last closed."""
         [row] = self._rows("store/human_events#log_mark")
@@ -268,6 +273,7 @@ class DuckDBStore(Loading, Identities):
     def health(self) -> StoreHealth:
         """Return the backlogs of the store, its read offsets and its throughput."""
         [(last_ingested_at, rows_per_s)] = self._rows("store/batches#throughput")
+        [(newest_incident_at,)] = self._rows("store/batches#newest_incident")
         return StoreHealth(
             dead_letters=dict(self._rows("store/dead_letters#reasons")),
             offence_words=dict(self._rows("store/dead_letters#words")),
@@ -276,6 +282,8 @@ class DuckDBStore(Loading, Identities):
             topic_ids=self.topic_ids(),
             last_ingested_at=last_ingested_at,
             rows_per_s=rows_per_s,
+            rows=dict(self._rows("store/batches#rows")),
+            newest_incident_at=newest_incident_at,
         )
 
     def _columns_of(self, event: HumanEvent) -> dict[str, Any]:

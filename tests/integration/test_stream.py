@@ -17,7 +17,10 @@ from typing import Any
 import pandas as pd
 import pytest
 from kafka import KafkaAdminClient
+from prometheus_client import CollectorRegistry
 
+from flows.health.metrics_server import serving
+from flows.health.stream_metrics import StreamMetrics
 from flows.home.home import Home
 from flows.ingest.ingest import load_file, new_decoder
 from flows.ingest.live import start_live, write_live
@@ -36,6 +39,7 @@ from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_group import GroupReader
 from pipeline.store.session import StoreSession
 from pipeline.store.store import open_store
+from tests.flows.health.test_metrics import fetched, samples
 from tests.integration.victim import PATIENCE_S, stream_until_killed
 from tests.publishers import write_records
 from tests.town import AS_OF, CLOCK, TownRun
@@ -162,6 +166,33 @@ def test_the_store_is_that_of_the_same_events_by_file(
     again = stream(by_topic, CAUGHT_UP).counts
     assert (again.rows_in, again.stored) == (sent, 0)  # and everything again changes nothing
     assert contents(by_topic) == oracle
+
+
+def test_whoever_watches_a_stream_is_told_its_rows_lag_and_batches(
+    by_topic: Home, events: Path, kafka_broker: str, topic_prefix: str
+) -> None:
+    sent = send(kafka_broker, topic_prefix, events)
+    registry = CollectorRegistry()
+    metrics = StreamMetrics(by_topic, registry)
+    polled = metrics.polled
+    lags: list[dict[str, int]] = []
+
+    def polled_and_noted(reader: GroupReader) -> None:
+        polled(reader)
+        lags.append(reader.lag_by_topic())
+
+    metrics.polled = polled_and_noted  # type: ignore[method-assign]
+    summary = stream(by_topic, CAUGHT_UP, metrics.step, None, metrics)
+    with serving("127.0.0.1", 0, registry, metrics.problem) as address:
+        assert fetched(f"{address}/readyz") == (200, "ready\n")
+        found = samples(fetched(f"{address}/metrics")[1])
+    assert summary.counts.rows_in == sent
+    assert found["harmspot_batch_seconds_count",] >= summary.batches > 1
+    assert found["harmspot_batch_stage_seconds_count", "keep_records"] >= summary.batches
+    assert found["harmspot_partitions",] == 3 * len(TOPICS)
+    assert found["harmspot_broker_silent_seconds",] < 30
+    assert {key[1] for key in found if key[0] == "harmspot_lag_records"} == {topic_prefix + topic for topic in TOPICS}
+    assert lags[-1].keys() == {topic_prefix + topic for topic in TOPICS}
 
 
 @pytest.mark.parametrize("sample", [1_500])  # so that there is work for whoever joins later

@@ -729,7 +729,7 @@ GUARDS = (
     Guard(
         "pipeline/privacy/keys",
         "nobody else reads the key",
-        "if mode & (stat.S_IRWXG | stat.S_IRWXO):",
+        "if not named and mode & (stat.S_IRWXG | stat.S_IRWXO):",
         "if False:",
         "pipeline/privacy/test_keys.py::test_a_key_that_others_can_read_is_refused",
     ),

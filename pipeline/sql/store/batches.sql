@@ -20,6 +20,22 @@ ORDER BY batch_id
 -- Time of the last batch that stored rows: a batch of duplicates adds nothing, so it causes no new run.
 SELECT max(ingested_at) FROM store.ingest_batch WHERE stored + cancelled > 0
 
+-- name: rows
+-- Rows of all batches by outcome.
+UNPIVOT (
+    SELECT
+        coalesce(sum(stored), 0)::BIGINT AS stored, coalesce(sum(duplicates), 0)::BIGINT AS duplicate,
+        coalesce(sum(merged), 0)::BIGINT AS merged, coalesce(sum(dead), 0)::BIGINT AS dead
+    FROM store.ingest_batch
+)
+ON COLUMNS(*) INTO NAME outcome VALUE total
+
+-- name: newest_incident
+SELECT max(occurred_at) AS newest_incident_at FROM store.incident_version
+
+-- name: last_at
+SELECT max(ingested_at) FROM store.ingest_batch
+
 -- name: throughput
 -- Time of the last batch, and rows per second of the latest batches from a broker: all but the first, from the first's
 -- end to the last's end.

@@ -128,4 +128,4 @@ def test_a_first_run_that_fails_makes_no_configuration_permanent(config: Path) -
     run = ("run", "--as-of", "2026-01-01", "--without-prefect")
     failed = harmspot("--home", "home", "--config", "broken.yaml", *run)
     assert (failed.returncode, "no column 'nothing'" in failed.stderr) == (1, True)
-    assert sorted(path.name for path in Path("home").iterdir()) == ["key", "store.duckdb"]
+    assert sorted(path.name for path in Path("home").iterdir()) == ["key", "last-run.json", "store.duckdb"]

@@ -414,6 +414,26 @@ def test_what_was_approved_holds_before_any_publication_shows_it(
     assert verify_export(home, exported(home, tiers, tmp_path / "list.json"))["list_id"] == tiers
 
 
+def test_a_repeat_after_a_kill_shows_what_stands_and_publishes_it(home: Home, tiers: str, killed: Killed) -> None:
+    opened(registered(home), tiers)
+    killed(lambda: lists.approve_list(home, tiers, by=READER, reason=WHY))
+
+    def published() -> list[str]:
+        said = {"reader": READER, "purpose": PURPOSE, "log": home.access_log, "now": home.now()}
+        return read_restricted(home.path, home.key, "approval", **said)["list_id"].tolist()
+
+    assert published() == []
+    events = read_ledger(home).events
+    with pytest.raises(PublicationError, match="already approved"):
+        lists.approve_list(home, tiers, by=SECOND, reason=WHY)
+    assert published() == [tiers]  # whoever is refused has it shown, too
+    assert not lists.approve_list(home, tiers, by=READER.upper(), reason=WHY)
+    assert read_ledger(home).events == events
+    lists.revoke_list(home, tiers, by=READER, reason="two incidents were recorded twice")
+    with pytest.raises(PublicationError, match="revoked"):
+        lists.approve_list(home, tiers, by=READER, reason=WHY)
+
+
 def test_whoever_was_taken_off_is_on_no_copy_before_any_publication_shows_it(
     home: Home, tiers: str, tmp_path: Path, killed: Killed
 ) -> None:

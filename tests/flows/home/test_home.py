@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from flows.health.doctor import examine
 from flows.home.home import Home
 from flows.home.settings import SettingsError
+from flows.home.store_access import open_home_store
 
 
 def write_config(path: Path, name: str) -> Path:
@@ -57,3 +59,13 @@ def test_a_configuration_that_cannot_be_read_is_not_remembered(tmp_path: Path) -
         Home(tmp_path / "home", tmp_path / "absent.yaml", progress=print).ensure()
     assert not (tmp_path / "home").exists()
     assert Home(tmp_path / "home", progress=print).ensure().settings.force.name == "Unnamed force"
+
+
+def test_a_configuration_that_nobody_named_is_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    home = Home(tmp_path / "home", progress=said.append)
+    with home.made(), open_home_store(home):
+        pass
+    assert "has no configuration of its own" in said[-1]
+    found = examine(home).set_index("check").loc["settings"]
+    assert "configs/default.yaml" in found["detail"]

@@ -19,11 +19,12 @@ from flows.decisions.list_exports import verify_export
 from flows.decisions.notice_decisions import all_notices
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from flows.human_log.integrity import accept_clock
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_runs import shown_lists
 from flows.schedule.daily import daily_run
 from pipeline.database import attach, connect
-from pipeline.errors import ExportError, StoreError
+from pipeline.errors import ClockError, ExportError, StoreError
 from pipeline.publication.publish import runs
 from pipeline.store.migrations import migration_names, pending_migrations
 from pipeline.store.snapshot import open_snapshot
@@ -164,6 +165,9 @@ def test_what_people_decided_still_holds_and_a_run_goes_on_from_the_old_one(old:
     with pytest.raises(ExportError, match="nobody approved list"):
         verify_export(old.home, old.home.path.parent / "copy.json")
     later = Home(old.home.path, None, CLOCK + timedelta(days=1), old.said.append)
+    with pytest.raises(ClockError, match="audit clock"):
+        daily_run(later, date(2026, 1, 5))  # the home lay still since
+    accept_clock(later, reason="kept to be upgraded", by="Administrator, A. Lee")
     summary = daily_run(later, date(2026, 1, 5))
     kept = runs(later.path).set_index("run_id")
     assert kept.loc[summary.run_id, "predecessor_run_id"] == before

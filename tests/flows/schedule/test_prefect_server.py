@@ -3,13 +3,18 @@
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from flows.home.served import is_served, only_schedule
 from flows.schedule import prefect_server as room
-from flows.schedule.prefect_server import prefect_server
+from flows.schedule.prefect_server import PrefectServerError, prefect_server
+from pipeline.errors import StoreBusyError
 
 # In place of the server: a process that ends when its standard input does.
 IDLE = [sys.executable, "-c", "import sys; sys.stdin.read()"]
@@ -49,6 +54,60 @@ def test_a_second_home_in_the_same_process_has_its_own_folder(
             assert os.environ["PREFECT_LOGGING_LEVEL"] == "INFO"
         assert os.environ == before
     assert [server.returncode for server in started] == [0, 0]
+
+
+@pytest.fixture
+def answering(tmp_path: Path) -> Iterator[str]:
+    """The address, kept in the home, of what answers as a Prefect server does."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/api/health" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (tmp_path / "prefect").mkdir()
+        (tmp_path / "prefect" / "server.url").write_text(root := f"http://127.0.0.1:{server.server_port}")
+        yield root
+        server.shutdown()
+
+
+def test_a_run_uses_the_server_of_a_living_schedule_and_starts_none_beside_it(
+    tmp_path: Path, answering: str, started: list["subprocess.Popen[bytes]"]
+) -> None:
+    before = os.environ.copy()
+    with only_schedule(tmp_path), prefect_server(tmp_path) as wait_for_server:
+        assert wait_for_server() == f"{answering}/api" == os.environ["PREFECT_API_URL"]
+    assert (os.environ, started) == (before, [])
+    with prefect_server(tmp_path):  # the schedule has ended, and its server is about to
+        assert not os.environ["PREFECT_API_URL"].startswith(answering)
+    assert len(started) == 1
+
+
+def test_a_schedule_waits_for_the_server_of_a_killed_one_to_end(
+    tmp_path: Path, answering: str, started: list["subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "STOP_TIMEOUT_S", 0.2)
+    with pytest.raises(PrefectServerError, match="does not end"), prefect_server(tmp_path, is_scheduling=True):
+        pass
+    (tmp_path / "prefect" / "server.url").write_text("http://127.0.0.1:9")
+    with prefect_server(tmp_path, is_scheduling=True):
+        assert (tmp_path / "prefect" / "server.url").exists()
+    assert not (tmp_path / "prefect" / "server.url").exists()
+    assert len(started) == 1
+
+
+def test_one_schedule_serves_a_home(tmp_path: Path) -> None:
+    assert is_served(tmp_path) is None
+    with only_schedule(tmp_path):
+        assert is_served(tmp_path)
+        with pytest.raises(StoreBusyError, match="one is enough"), only_schedule(tmp_path):
+            pass
+    assert is_served(tmp_path) is False
 
 
 def test_the_server_is_stopped_even_if_its_last_events_cannot_be_sent(

@@ -303,6 +303,8 @@ UNUSABLE = [
     ("naive_time", event("incident", "data.occurred_at", "2026-11-02T21:55:00")),
     ("naive_time", event("staffing", "data.shift_end", "2026-11-02T21:55:00")),
     ("impossible_date", event("incident", "data.occurred_at", "2026-02-30T00:00:00Z")),
+    ("impossible_date", event("incident", "data.occurred_at", "2016-12-31T23:59:60Z")),  # a leap second
+    ("impossible_date", event("incident", "data.occurred_at", "2026-01-01T24:00:00Z")),
     ("impossible_date", event("incident", "data.occurred_at", "9999-12-31T23:59:59-10:00")),
     ("impossible_date", event("incident", "data.occurred_at", "1900-01-01T00:00:00Z")),
     ("impossible_date", event("staffing", "data.shift_end", "9999-01-01T00:00:00Z")),

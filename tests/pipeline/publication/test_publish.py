@@ -353,6 +353,7 @@ def test_a_full_disk_leaves_the_files_as_they_were(tmp_path: Path) -> None:
         publish_day(tmp_path, 2)
     assert "the disk is full" in str(explain_duckdb_error(caught.value))
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    assert not list(tmp_path.glob("*.new*"))  # they would keep the disk full
     assert publish_day(tmp_path, 2).is_new
     assert restricted_run_ids(tmp_path) == publication.runs(tmp_path)["run_id"].tolist()
 

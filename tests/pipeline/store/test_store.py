@@ -429,6 +429,23 @@ def test_a_store_of_a_newer_harmspot_is_refused(path: Path) -> None:
         open_store(path, KEY, wait_s=0)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("DELETE FROM store.migration WHERE name = '0005_log_mark'", "0005_log_mark is missing, and .* after it"),
+        ("UPDATE store.migration SET name = '0099_log_mark' WHERE name = '0005_log_mark'", "0099_log_mark"),
+        ("DELETE FROM store.migration WHERE name = (SELECT max(name) FROM store.migration)", "does not fit this store"),
+        ("DELETE FROM store.migration", "migration 0001_events does not fit this store"),
+    ],
+)
+def test_a_changed_table_of_migrations_is_told_in_a_sentence(path: Path, change: str, said: str) -> None:
+    with open_store(path, KEY, wait_s=0) as store:
+        store._connection.execute(change)
+    for _ in range(2):  # nothing was changed by the first refusal
+        with pytest.raises(StoreError, match=said):
+            open_store(path, KEY, wait_s=0)
+
+
 WRITER = """
 import os, sys, time
 sys.path.insert(0, {root!r})

@@ -1,0 +1,64 @@
+"""A broker that does not answer at the scheduled time: the run is refused, or published with the reason on top."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flows.home.home import Home
+from flows.home.settings import SettingsError, load_settings
+from flows.schedule.daily import daily_run
+from pipeline.errors import BrokerError
+from pipeline.publication.publish import read_published, runs
+from tests.town import AS_OF, TownRun
+
+SAID = "These sources did not answer before the run, and what they sent since they were read last is missing: kafka."
+
+
+@pytest.fixture
+def home(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Home]:
+    """A home with a run of AS_OF and no broker, by what it does then."""
+
+    def no_answer(*_: object) -> None:
+        raise BrokerError("No Kafka broker answers on broker-1:9092")
+
+    def make(when_unreachable: str) -> Home:
+        monkeypatch.setenv("HARMSPOT__INGEST__SOURCES", "[kafka]")
+        monkeypatch.setenv("HARMSPOT__INGEST__WHEN_UNREACHABLE", when_unreachable)
+        monkeypatch.setattr("flows.ingest.ingest.ingest_named", no_answer)
+        return new_home(shutil.copytree(town_run.home.path, tmp_path / "home"))
+
+    return make
+
+
+def test_a_run_is_refused_where_its_broker_does_not_answer(home: Callable[[str], Home]) -> None:
+    refusing = home("refuse")
+    with pytest.raises(BrokerError, match="No Kafka broker answers"):
+        daily_run(refusing, AS_OF)
+    assert len(runs(refusing.path)) == 1
+
+
+def test_a_run_is_published_with_what_is_known_and_says_so_on_top(
+    home: Callable[[str], Home], town_run: TownRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publishing = home("publish")
+    summary = daily_run(publishing, AS_OF)
+    assert summary.is_new
+    assert summary.run_id != town_run.summary.run_id  # the same data, and another run
+    checks = read_published(publishing.path, "quality_check", summary.run_id).set_index("check_name")
+    assert checks.loc["sources_answer", ["outcome", "detail"]].tolist() == ["warning", SAID]
+    assert any(SAID in text for text in summary.warnings)
+    page = publishing.report.read_text()
+    assert page.index(SAID) < page.index("<table")
+    monkeypatch.undo()
+    answering = replace(publishing)  # which reads its settings anew
+    assert daily_run(answering, AS_OF).run_id == town_run.summary.run_id
+
+
+def test_another_word_is_refused() -> None:
+    with pytest.raises(SettingsError, match="expected refuse or publish"):
+        load_settings(environment={"HARMSPOT__INGEST__WHEN_UNREACHABLE": "wait"})
