@@ -16,7 +16,17 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.clock import refuse_earlier
-from pipeline.database import Progress, connect, copy_database, frame, log_progress, queries, query, roll_back, transaction
+from pipeline.database import (
+    Progress,
+    connect,
+    copy_database,
+    frame,
+    log_progress,
+    queries,
+    query,
+    roll_back,
+    transaction,
+)
 from pipeline.errors import StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch, TopicPartition
 from pipeline.events.columns import UTC_TIME

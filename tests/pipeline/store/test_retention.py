@@ -60,7 +60,14 @@ def warrant(number: int, version: int, who: str, age: int, status: str) -> Row:
 
 
 def action(number: int, kind: str, age: int, who: str | None = None) -> Row:
-    row = {"action_id": f"x{number}", "version": 1, "kind": kind, "actor": "A", "subject_person_id": who, "at": when(age)}
+    row = {
+        "action_id": f"x{number}",
+        "version": 1,
+        "kind": kind,
+        "actor": "A",
+        "subject_person_id": who,
+        "at": when(age),
+    }
     return "action", {**BOTH, "event_id": f"x{number}", **row}
 
 
@@ -130,7 +137,11 @@ def expected(batches: list[tuple[int, list[Row]]], kept: Kept) -> dict[str, set[
         heard |= {row["person_id"], row["same_person_id"]} if row["came"] >= EDGE else set()
     for _ in range(9):  # joined ids are one person
         for row in of["same_person"]:
-            named |= {row["person_id"], row["same_person_id"]} if {row["person_id"], row["same_person_id"]} & named else set()
+            named |= (
+                {row["person_id"], row["same_person_id"]}
+                if {row["person_id"], row["same_person_id"]} & named
+                else set()
+            )
     people = {row["person_id"] for row in of["person"] if row["person_id"] in named | heard}
     shifts = {row["area_id"] for row in of["staffing"] if row["shift_end"] >= EDGE}
     return {
@@ -158,18 +169,18 @@ HELD = {
 
 
 def held(store: DuckDBStore) -> dict[str, set[Any]]:
-    rows = {name: store._connection.execute(sql).fetchall() for name, sql in HELD.items()}  # noqa: SLF001
+    rows = {name: store._connection.execute(sql).fetchall() for name, sql in HELD.items()}
     return {name: {row[0] if len(row) == 1 else row for row in found} for name, found in rows.items()}
 
 
 def everything(store: DuckDBStore) -> dict[str, list[Any]]:
     names = [f"{entity}_version" for entity in ENTITIES] + ["identity", "human_event", "dead_letter", "outbox"]
-    return {name: store._connection.execute(f"FROM store.{name} ORDER BY ALL").fetchall() for name in names}  # noqa: SLF001
+    return {name: store._connection.execute(f"FROM store.{name} ORDER BY ALL").fetchall() for name in names}
 
 
 def in_front(store: DuckDBStore) -> list[list[Any]]:
     """Return what a run reads whose window begins at the edge."""
-    connection, clocks = store._connection, {"known_at": NOON, "as_of": NOON, "since": EDGE}  # noqa: SLF001
+    connection, clocks = store._connection, {"known_at": NOON, "as_of": NOON, "since": EDGE}
     connection.execute(query("snapshot/superseded_incident"), {"known_at": NOON})
     found = []
     for name in ("incident_snapshot", "involvement_snapshot"):
