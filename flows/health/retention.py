@@ -1,4 +1,4 @@
-"""Retention: what the settings no longer let the store keep goes, and what a kept list, notice or operation stands on stays.
+"""Retention: what the settings no longer let the store keep goes; what a kept list, notice or operation needs stays.
 
 Each category has one edge: now less its days, moved back to where the windows of the kept runs and the measures of open
 operations begin. So a run whose window begins after the edge is what it was before; a run of an earlier day is refused.
@@ -110,8 +110,8 @@ def _refuse_clock_ahead(desk: Desk) -> None:
     if now - last > IDLE:
         raise PublicationError(
             f"the clock reads {desk.home.local_text(now)}, and the last that this home has seen is of "
-            f"{desk.home.local_text(last)}: a clock that is ahead would drop what must stay. Correct it; if it is right, "
-            "load or run first"
+            f"{desk.home.local_text(last)}: a clock that is ahead would drop what must stay. Correct it; if it is "
+            "right, load or run first"
         )
 
 

@@ -286,8 +286,8 @@ class RetentionSettings:
         for key in ("people_days", "incidents_days"):
             if (days := getattr(self, key)) is not None and days < reach_days:
                 raise SettingsError(
-                    f"retention.{key}={days}: runs read {reach_days} days back. Keep it for as long, or shorten what they "
-                    "read: people.window_days, forecast.history_days, places.window_days, markets.window_weeks"
+                    f"retention.{key}={days}: runs read {reach_days} days back. Keep it for as long, or shorten what "
+                    "they read: people.window_days, forecast.history_days, places.window_days, markets.window_weeks"
                 )
 
 

@@ -1,7 +1,7 @@
 """Secret of one home (32 random bytes) and the keys for encryption, pseudonyms and signatures derived from it.
 
 The first line of a key file is the secret for good: pseudonyms, signatures and the home's name follow from it. Once the
-key was rotated, the second line is the secret of encryption; a third one, that of before, stands there during a rotation.
+key was rotated, the second line is the secret of encryption; a third, that of before, stands there during a rotation.
 """
 
 import hashlib
@@ -129,7 +129,7 @@ def read_key(path: Path) -> tuple[Key, bytes]:
 
 
 def derive_key(secret: bytes, *of_encryption: bytes) -> Key:
-    """Return independent keys for each use (RFC 5869, expand step, one block each); of encryption from its own secrets."""
+    """Return independent keys for each use (RFC 5869, expand step, one block each), of encryption from own secrets."""
     return Key(
         encryption=" ".join(_expand(each, b"harmspot encryption").hex() for each in of_encryption or [secret]),
         pseudonym=_expand(secret, b"harmspot pseudonym"),

@@ -1,5 +1,6 @@
 """What the rows of the kept runs stand on: incidents that they cite and people that they are about."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.database import name_sql
@@ -24,7 +25,7 @@ def cited_by_runs(home: Path, key: Key) -> tuple[set[str], set[str]]:
     return incidents, people
 
 
-def _cited_in(path: Path, encryption_key: str | None, described: dict[str, Table]) -> tuple[set[str], set[str]]:
+def _cited_in(path: Path, encryption_key: str | None, described: Mapping[str, Table]) -> tuple[set[str], set[str]]:
     with opened(path, encryption_key) as connection:
         kept = table_names(connection)
 

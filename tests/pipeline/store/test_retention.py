@@ -1,4 +1,4 @@
-"""Nothing that must stay goes, and nothing that must go stays: of generated stores, against rules written a second time."""
+"""Nothing that must stay goes, and nothing that must go stays: of generated stores, by rules written twice."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -100,7 +100,7 @@ def stores(draw: st.DrawFn) -> list[tuple[int, list[Row]]]:
 
 
 def expected(batches: list[tuple[int, list[Row]]], kept: Kept) -> dict[str, set[Any]]:
-    """The rules of docs/operating.md, in Python: the entities that stay, and the incidents and actions that name somebody."""
+    """The rules of docs/operating.md, in Python: what stays, and which incidents and actions still name somebody."""
     of = defaultdict(list)
     for came, rows in batches:
         for entity, row in rows:
