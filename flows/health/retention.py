@@ -26,6 +26,7 @@ from pipeline.store.migrations import copies_of
 from pipeline.store.retention import CATEGORIES, Edges, Kept
 
 IDLE = timedelta(days=31)  # a clock so far ahead of all that a home has seen is probably wrong, and would drop too much
+REVIEW = timedelta(days=31)
 MEASURED_BEFORE = timedelta(days=365)  # of a registered operation, what it is compared with
 RECORD = "store"  # subject of the events
 OUT_OF_REACH = "backups, records on topics until the broker's own retention ends, exported lists and printed letters"
@@ -148,6 +149,17 @@ def _stood_on(desk: Desk, limits: Edges) -> Kept:
             incidents |= set(notice.fields["evidence_ids"])
             people |= {notice.subject} if notice.kind.is_to_person else set()
     return Kept(incidents, desk.ledger.same.everyone(people))
+
+
+def due(home: Home, ledger: Ledger) -> str | None:
+    """Return that retention is set and was not carried out for `REVIEW`, with the way out; None if it was."""
+    if not _limits(home).known():
+        return None
+    last = max((event.at for event in ledger.about(RECORD, kinds=["retained"])), default=None)
+    if last is not None and home.now() - last <= REVIEW:
+        return None
+    since = f"since {home.local_text(last)}" if last else "yet"
+    return f"section retention is set and was not carried out {since}: `harmspot --home {home.path} retain --dry-run`"
 
 
 def past_edge(ledger: Ledger) -> datetime | None:

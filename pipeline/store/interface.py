@@ -45,6 +45,7 @@ class StoreHealth:
     topic_ids: dict[str, str]
     last_ingested_at: datetime | None
     rows_per_s: float | None
+    daily_share: float = 0.0  # of all rows, that came in on a usual day lately
 
 
 class Store(Protocol):

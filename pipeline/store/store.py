@@ -294,6 +294,7 @@ class DuckDBStore(Loading, Identities):
     def health(self) -> StoreHealth:
         """Return the backlogs of the store, its read offsets and its throughput."""
         [(last_ingested_at, rows_per_s)] = self._rows("store/batches#throughput")
+        [(daily_share,)] = self._rows("store/batches#daily_share")
         return StoreHealth(
             dead_letters=dict(self._rows("store/dead_letters#reasons")),
             offence_words=dict(self._rows("store/dead_letters#words")),
@@ -302,6 +303,7 @@ class DuckDBStore(Loading, Identities):
             topic_ids=self.topic_ids(),
             last_ingested_at=last_ingested_at,
             rows_per_s=rows_per_s,
+            daily_share=daily_share,
         )
 
     def _columns_of(self, event: HumanEvent) -> dict[str, Any]:
