@@ -8,7 +8,7 @@ import pandas as pd
 from flows.decisions.desk import at_desk
 from flows.home.home import Home
 from models.governance.actors import MACHINE
-from pipeline.complete_file import completed, write_first
+from pipeline.complete_file import write_first
 from pipeline.database import attach, connect
 from pipeline.privacy.keys import begin_rotation, end_rotation
 from pipeline.publication.compaction import rewrite_publications
@@ -33,7 +33,7 @@ def compact(home: Home) -> pd.DataFrame:
         desk.store.rewrite(home.store, home.key, wait_s=home.settings.store.wait_s)
         rewrite_publications(home.path, home.key)
         if home.users.path.exists():
-            _rewrite_users(home)
+            home.users.rewrite()
     return pd.DataFrame({"file": list(before), "before": before.values(), "after": _sizes(home).values()})
 
 
@@ -70,12 +70,6 @@ def rotate_key(home: Home, keep: Path | None = None) -> list[Path]:
     _refuse_other_keys(renewed)
     end_rotation(home.path)
     return copies
-
-
-def _rewrite_users(home: Home) -> None:
-    with completed(home.users.path) as fresh:
-        home.users.copy_to(fresh)
-        fresh.chmod(0o600)
 
 
 def _refuse_other_keys(home: Home) -> None:
