@@ -1,5 +1,6 @@
 """What doctor says of how a home grows, and the command line of retention, compaction and the key."""
 
+import json
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,9 @@ from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.ingest.ingest import load_file
 from pipeline.privacy.keys import begin_rotation
+from pipeline.store.retention import CATEGORIES
 from tests import poison
+from tests.flows.command.test_command import harmspot
 from tests.town import CLOCK
 
 Disk = namedtuple("Disk", "total used free")
@@ -56,3 +59,18 @@ def test_doctor_names_a_rotation_that_was_not_finished_and_retention_that_is_due
     assert "rotate-key" in found.loc["key", "detail"]
     assert "was not carried out yet" in found.loc["retention", "detail"]
     assert found.loc["growth", "state"] == "ok"
+
+
+def test_the_verbs_print_what_they_did(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARMSPOT__RETENTION__DEAD_LETTERS_DAYS", "90")
+    said = ("--purpose", "yearly review", "--reader", "Records, M. Ito")
+    at = ("--home", home.path, "--config", home.config_file, "--clock", CLOCK.isoformat())
+    done = harmspot(*at, "retain", "--dry-run", "--json", *said)
+    assert {row["category"]: row["gone"] for row in json.loads(done.stdout)} == dict.fromkeys(CATEGORIES, 0)
+    assert "backups" in done.stderr
+    sizes = json.loads(harmspot(*at, "compact", "--json").stdout)
+    assert sizes[0] == {"file": "store.duckdb", "before": sizes[0]["before"], "after": home.store.stat().st_size}
+    kept = home.path.with_name("key of before")
+    assert "is encrypted under a new key" in harmspot(*at, "rotate-key", "--keep-old", kept).stdout
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert harmspot(*at, "rotate-key", "--keep-old", kept).returncode == 1  # replaces no file

@@ -1,6 +1,7 @@
 """A home that is run day after day, and what each run leaves: size of every file, seconds, memory.
 
-`python -m tests.flows.schedule.growing_home FOLDER RUNS` writes `growth.csv` into the folder, a line after each run.
+`python -m tests.flows.schedule.growing_home FOLDER RUNS` writes `growth.csv` into the folder, a line after each run;
+`… growing_home draw FOLDER` draws docs/growth.svg from it.
 """
 
 import csv
@@ -14,11 +15,27 @@ from resource import RUSAGE_SELF, getrusage
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
+from pipeline.pages.svg_plots import count_plot
 from tests.flows.schedule.small_force import FIRST_DAY, write_day, write_force, write_people
 from tests.town import KEY
 
 KNOWN_DAYS = 60  # before the first run
+HISTORY_RUNS = 30
 PAGE_MB = 4096 / 1e6
+DRAWING = Path(__file__).resolve().parents[3] / "docs/growth.svg"
+STYLE = (
+    "<style>.label{font:13px sans-serif;fill:#555}.end{text-anchor:end}.label.ours{fill:#111;font-weight:700}"
+    ".level,.axis{stroke:#ddd}.dashed{stroke:#777;stroke-dasharray:4 4}.line{fill:none;stroke-width:2}"
+    '.line.ours{stroke:#b3372f}.line.theirs{stroke:#777}circle{r:0}</style><rect width="100%" height="100%" fill="#fff"/>'
+)
+DRAWN = {  # name on the chart → column and what it is multiplied by
+    "published, MB": ("published.duckdb", 1.0),
+    "processor, s": ("processor_s", 1.0),
+    "memory, 100 MB": ("memory_mb", 0.01),
+    "store, MB": ("store.duckdb", 1.0),
+    "restricted, MB": ("restricted.duckdb", 1.0),
+    "access log, MB": ("access.log", 1.0),
+}
 
 
 def new_small_home(folder: Path, **settings: object) -> Home:
@@ -73,11 +90,11 @@ def at_five(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 5, tzinfo=UTC)
 
 
-def main(folder: str, runs: str) -> None:
+def write(folder: Path, runs: int) -> None:
     """Write `growth.csv`, a line after each run."""
-    with (Path(folder) / "growth.csv").open("w", newline="") as file:
+    with (folder / "growth.csv").open("w", newline="") as file:
         writer: csv.DictWriter[str] | None = None
-        for number, row in enumerate(grow(Path(folder), int(runs), publication={"history_runs": 30}), 1):
+        for number, row in enumerate(grow(folder, runs, publication={"history_runs": HISTORY_RUNS}), 1):
             if writer is None:
                 writer = csv.DictWriter(file, ["run", *row], extrasaction="ignore")
                 writer.writeheader()
@@ -85,5 +102,17 @@ def main(folder: str, runs: str) -> None:
             file.flush()
 
 
+def draw(folder: Path) -> None:
+    """Draw sizes, processor seconds and memory over the runs of `growth.csv`."""
+    with (folder / "growth.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    series = {name: [float(row.get(key) or 0) * by for row in rows] for name, (key, by) in DRAWN.items()}
+    moments = [f"run {row['run']}" for row in rows]
+    plot = str(count_plot(moments, series, title="What daily runs leave", start=min(HISTORY_RUNS, len(rows))))
+    opening, rest = plot.split(">", 1)
+    opening = opening.replace('class="plot"', 'xmlns="http://www.w3.org/2000/svg"')
+    DRAWING.write_text(f"{opening}>{STYLE}{rest}\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    draw(Path(sys.argv[2])) if sys.argv[1] == "draw" else write(Path(sys.argv[1]), int(sys.argv[2]))
