@@ -30,8 +30,6 @@ def command(home: "Home", keep_old: Path | None) -> None:
     from flows.health.rewriting import rotate_key
 
     copies = rotate_key(home, keep_old)
-    click.echo(
-        f"the databases of {home.path} are encrypted under a new key; keep a copy of {home.path / 'key'} elsewhere"
-    )
+    click.echo(f"{home.path} is encrypted under a new key; keep a copy of {home.path / 'key'} elsewhere")
     if copies:
         click.echo(f"deleted {len(copies)} copies of the store that upgrades kept under the key of before", err=True)

@@ -1,6 +1,5 @@
 """The databases of a home written anew, each complete or as it was: to their least size, or under a new key."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -61,14 +60,13 @@ def rotate_key(home: Home, keep: Path | None = None) -> list[Path]:
         write_first(keep, (home.path / "key").read_bytes())
     reader = home.session.user_id if home.session else MACHINE
     home.log_access("rotate_key", {}, reader=reader, purpose="to encrypt under a new key")
-    begin_rotation(home.path)
-    renewed = replace(home)  # which reads its key anew
-    compact(renewed)
+    home.key = begin_rotation(home.path)  # whoever goes on with this home opens what is written from here on
+    compact(home)
     copies = copies_of(home.store)
     for copy in copies:
         copy.unlink()
-    _refuse_other_keys(renewed)
-    end_rotation(home.path)
+    _refuse_other_keys(home)
+    home.key = end_rotation(home.path)
     return copies
 
 

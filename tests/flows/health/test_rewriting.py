@@ -54,7 +54,7 @@ def test_a_home_under_a_new_key_has_the_same_rows_in_less_room_and_the_key_of_be
     home.log_access("read", {}, reader="A. Reader", purpose="morning tasking")
     rotate_key(home, tmp_path / "first")
     before, old, size = rows_in(home), load_key(home.path), home.store.stat().st_size
-    rotate_key(Home(home.path, home.config_file, home.clock, home.progress), tmp_path / "old")
+    rotate_key(home, tmp_path / "old")
     renewed = Home(home.path, home.config_file, home.clock, home.progress)
     assert rows_in(home) == before | {"store.duckdb": before["store.duckdb"] | _mark(home)}
     assert not is_rotating(renewed.key)

@@ -26,7 +26,8 @@ DRAWING = Path(__file__).resolve().parents[3] / "docs/growth.svg"
 STYLE = (
     "<style>.label{font:13px sans-serif;fill:#555}.end{text-anchor:end}.label.ours{fill:#111;font-weight:700}"
     ".level,.axis{stroke:#ddd}.dashed{stroke:#777;stroke-dasharray:4 4}.line{fill:none;stroke-width:2}"
-    '.line.ours{stroke:#b3372f}.line.theirs{stroke:#777}circle{r:0}</style><rect width="100%" height="100%" fill="#fff"/>'
+    ".line.ours{stroke:#b3372f}.line.theirs{stroke:#777}circle{r:0}</style>"
+    '<rect width="100%" height="100%" fill="#fff"/>'
 )
 DRAWN = {  # name on the chart → column and what it is multiplied by
     "published, MB": ("published.duckdb", 1.0),
