@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.health import rewriting
+from flows.health.backups import back_up, restore
 from flows.health.rewriting import FILES, compact, rotate_key
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
@@ -15,7 +16,7 @@ from flows.human_log.integrity import check_log
 from flows.users.login import log_in
 from pipeline import complete_file
 from pipeline.database import attach, connect
-from pipeline.errors import KeyFileError, PublicationError
+from pipeline.errors import KeyFileError, PublicationError, StoreError
 from pipeline.privacy.keys import KEY_VARIABLE, is_rotating, load_key, read_key
 from pipeline.publication.publish import changed_tables, publication_lock
 from tests.town import TownRun
@@ -116,6 +117,17 @@ def test_a_rotation_killed_at_any_step_leaves_all_readable_and_is_completed_by_a
         assert rows_in(done)["users.duckdb"] == before["users.duckdb"]
     assert stop == 4  # key, store, users, key
     assert log_in(Home(path), name_in("auditor"), PASSWORD, "to try the new key")
+
+
+def test_a_backup_made_before_is_restored_with_the_key_of_before(real_home: Home, tmp_path: Path) -> None:
+    back_up(real_home, tmp_path / "backup")
+    rotate_key(real_home, tmp_path / "old")
+    with pytest.raises(StoreError, match="give the key of before"):
+        restore(Home(tmp_path / "none"), tmp_path / "backup", *read_key(real_home.path / "key"))
+    assert not (tmp_path / "none").exists()
+    again = Home(tmp_path / "again", progress=lambda text: None)
+    restore(again, tmp_path / "backup", *read_key(tmp_path / "old"))
+    assert [user.user_id for user in again.users.all()] == [user.user_id for user in real_home.users.all()]
 
 
 def test_both_keys_stay_where_a_file_does_not_open_by_the_new_one(
