@@ -74,17 +74,19 @@ def _drop(connection: duckdb.DuckDBPyConnection, part: str, edges: Edges, edge: 
     if before is None:
         return 0
     if part == "person":
-        _ask(connection, "person_named", "person_id", _named(connection))
-    connection.execute(query(f"store/retention#past_{part}"), {edge: before})
+        _ask(connection, "person_named", "person_id", _named(connection, before))
+    past = query(f"store/retention#past_{part}")
+    connection.execute(past, {edge: before} if f"${edge}" in past else None)
     [(count,)] = connection.execute(f"SELECT count(*) FROM past_{part}").fetchall()  # noqa: S608 - of CATEGORIES
     drop = query(f"store/retention#drop_{part}")
     connection.execute(drop, {"now": now} if "$now" in drop else None)
     return int(count)
 
 
-def _named(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """Return the people whom something kept names, under all ids that ever were theirs."""
-    named = [person_id for (person_id,) in connection.execute(query("store/retention#named")).fetchall()]
+def _named(connection: duckdb.DuckDBPyConnection, edge: datetime) -> set[str]:
+    """Return the people whom something kept names or that is young, under all ids that ever were theirs."""
+    rows = connection.execute(query("store/retention#named"), {"people": edge}).fetchall()
+    named = [person_id for (person_id,) in rows]
     same = SamePeople.of(connection.execute(query("store/same_people#ever_joined")).fetchall())
     return same.everyone(named)
 

@@ -89,8 +89,12 @@ SET subject_person_id = NULL, detail = NULL
 WHERE action_id IN (SELECT action_id FROM past_subject)
 
 -- name: named
--- People whom something kept names.
+-- People whom something kept names, or of whom something came in since the edge.
 FROM kept_person
+UNION
+SELECT person_id FROM store.person_version WHERE ingested_at >= $people
+UNION
+SELECT unnest([person_id, same_person_id]) FROM store.same_person_version WHERE ingested_at >= $people
 UNION
 SELECT person_id FROM store.custody_version
 UNION
@@ -102,20 +106,17 @@ SELECT unnest(involvements).person_id FROM store.incident_version
 ORDER BY person_id
 
 -- name: past_person
--- People whom nothing kept names and of whom nothing came in since the edge: `person_named` has those who stay.
+-- Everybody else: `person_named` has those who stay, under all of their ids.
 CREATE OR REPLACE TEMP TABLE past_person AS
-WITH heard AS (
-    SELECT person_id, ingested_at FROM store.person_version
-    UNION ALL
-    SELECT unnest([person_id, same_person_id]), ingested_at FROM store.same_person_version
-    UNION ALL
-    SELECT person_id, NULL FROM store.identity WHERE raw_person_id <> 'erased'
+WITH known AS (
+    SELECT person_id FROM store.person_version
+    UNION
+    SELECT unnest([person_id, same_person_id]) FROM store.same_person_version
+    UNION
+    SELECT person_id FROM store.identity WHERE raw_person_id <> 'erased'
 )
-SELECT person_id
-FROM heard
+FROM known
 ANTI JOIN person_named USING (person_id)
-GROUP BY person_id
-HAVING coalesce(max(ingested_at), '-infinity') < $people
 
 -- name: drop_person
 DELETE FROM store.person_version WHERE person_id IN (SELECT person_id FROM past_person);
