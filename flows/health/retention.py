@@ -130,7 +130,7 @@ def _holds(desk: Desk) -> list[tuple[datetime, str]]:
         (earliest(as_of.to_pydatetime(), home.settings), f"the window of kept run {run_id}")
         for run_id, as_of in runs(home.path)[["run_id", "as_of"]].itertuples(index=False)
     ]
-    operations = operations_of(desk.store.place_actions(home.now()))
+    operations = operations_of(desk.store.place_actions(desk.store.latest_known_at(home.now())))
     is_open = operations["evaluated_at"].isna()
     begun = operations[["registered_at", "announced_at", "started_at"]].min(axis=1)[is_open].dropna()
     return held + [

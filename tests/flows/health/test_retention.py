@@ -16,6 +16,7 @@ from flows.health.retention import retain
 from flows.home.home import Home
 from flows.home.settings import load_settings
 from flows.human_log.ledger import read_ledger
+from flows.ingest.ingest import load_file
 from flows.inputs.assembly import read_map
 from flows.outputs.explain import person_lines, read_person
 from flows.schedule.daily import identify_run
@@ -23,7 +24,7 @@ from pipeline.database import frame
 from pipeline.errors import PublicationError, SettingsError
 from pipeline.publication.evidence import cited_by_runs
 from pipeline.store.store import open_store
-from tests.town import AS_OF, CLOCK, TownRun
+from tests.town import AS_OF, CLOCK, TownRun, event
 
 SAID = {"reader": "Records, M. Ito", "purpose": "yearly review of what is kept"}
 SHORT = {
@@ -107,6 +108,32 @@ def test_the_window_of_a_kept_run_holds_the_edge_back(home_with: Callable[..., H
     assert table["gone"].sum() == 0
     assert table.loc["incidents", "kept"] > 10_000
     assert table.loc["incidents", "held_by"].startswith("the window of kept run")
+
+
+def test_an_operation_holds_the_edge_back_until_it_is_evaluated(
+    new_home: Callable[..., Home], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARMSPOT__RETENTION__SHIFTS_DAYS", "400")
+    home = new_home(tmp_path / "home", datetime(2027, 6, 1, 12, tzinfo=CLOCK.tzinfo))
+    terms = {"market_id": "m", "outcome": "fewer calls", "comparison": "like places", "stop_on": "2026-03-01"}
+    found = {"market_id": "m", "found": "calls fell by half", "report": "report.pdf"}
+    acts = [("visit", "2025-02-01", {}), ("registration", "2026-01-10", terms), ("evaluation", "2026-04-01", found)]
+
+    def load(number: int) -> None:
+        kind, on, detail = acts[number]
+        said = {"detail": "; ".join(f"{name}={value}" for name, value in detail.items())} if detail else {}
+        data = {"action_id": f"x{number}", "version": 1, "kind": kind, "actor": "Insp. J. Reyes", "area": "A01"}
+        file = tmp_path / f"{kind}.jsonl"
+        file.write_text(event("action.recorded", f"x{number}", {**data, "at": f"{on}T12:00:00Z", **said}))
+        assert load_file(home, file, None).stored == 1
+
+    load(0)
+    load(1)
+    visits = retain(home, **SAID).table.set_index("category").loc["visits"]
+    assert (visits["gone"], visits["kept"]) == (0, 1)
+    assert visits["held_by"].startswith("the operation begun on 2026-01-10")
+    load(2)
+    assert retain(home, **SAID).table.set_index("category").loc["visits", "gone"] == 1
 
 
 def test_a_clock_far_ahead_drops_nothing(home_with: Callable[..., Home]) -> None:
