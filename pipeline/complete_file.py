@@ -35,13 +35,14 @@ def completed(path: Path) -> Iterator[Path]:
             remove_unfinished(path)
 
 
-def write_complete(path: Path, content: bytes) -> None:
-    """Write a file, in place of an earlier one, complete or not at all."""
+def write_complete(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write a file, in place of an earlier one, complete or not at all; `mode` less the process's mask."""
     fresh = hidden(path)
     with only_writer(path.parent):
         try:
             fresh.unlink(missing_ok=True)
-            fresh.write_bytes(content)
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                file.write(content)
             finish(fresh, path)
         finally:
             fresh.unlink(missing_ok=True)

@@ -265,7 +265,13 @@ def _signed_httpfs() -> Path:
 def _attach_once(
     connection: duckdb.DuckDBPyConnection, path: Path, encryption_key: str | None, alias: str, read_only: bool
 ) -> str | None:
-    """Attach the file; return the holder of its lock if it is locked."""
+    """Attach the file, with the first of the keys that fits; return the holder of its lock if it is locked."""
+    first, *others = (encryption_key or "").split(" ")
+    if others:  # of a rotation that is not finished
+        try:
+            return _attach_once(connection, path, first, alias, read_only)
+        except KeyFileError:
+            return _attach_once(connection, path, " ".join(others), alias, read_only)
     options = ["ENCRYPTION_KEY getvariable('encryption_key')"] if encryption_key else []
     options += ["READ_ONLY"] if read_only else []
     # A variable keeps the key out of the statement, and so out of messages and logs that quote the statement.

@@ -149,6 +149,7 @@ ONE_ROW = {
     *("flows/sql/quality#newest", "flows/sql/quality#unlocated"),
     *("pipeline/sql/load/held_extent", "pipeline/sql/store/batches#known_until"),
     "pipeline/sql/store/batches#last_at",
+    "pipeline/sql/store/batches#daily_share",
     *(f"pipeline/sql/mapped/file#{name}" for name in ("gazetteer_rate", "has_odd_ids", "twins")),
     *(
         "pipeline/sql/store/batches#new",

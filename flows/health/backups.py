@@ -19,7 +19,8 @@ from flows.home.home import Home
 from flows.home.run_identity import code_version
 from models.governance.actors import MACHINE
 from pipeline.complete_file import flush, hidden, write_first
-from pipeline.errors import StoreError
+from pipeline.database import attach, connect
+from pipeline.errors import KeyFileError, StoreError
 from pipeline.privacy.keys import Key
 
 NOTE = "backup.json"
@@ -77,8 +78,19 @@ def restore(home: Home, folder: Path, key: Key, key_text: bytes) -> dict[str, An
         for name in note["files"]:
             shutil.copy(folder / name, fresh / name)
             flush(fresh / name)
+        _refuse_other_key(fresh / STORE, key, folder)
         write_first(fresh / "key", key_text)
     return note
+
+
+def _refuse_other_key(store: Path, key: Key, folder: Path) -> None:
+    try:
+        with connect() as connection:
+            attach(connection, store, key.encryption, alias="tried", read_only=True)
+    except KeyFileError:
+        raise StoreError(
+            f"{folder} was made before the key was rotated: give the key of before (rotate-key --keep-old)"
+        ) from None
 
 
 def read_note(folder: Path, key: Key) -> dict[str, Any]:

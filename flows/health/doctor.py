@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -9,6 +10,8 @@ from importlib.metadata import version
 import pandas as pd
 
 from flows.decisions.list_effects import lacking_effect
+from flows.health.growth import growth
+from flows.health.retention import due, past_edge
 from flows.health.stream_health import clock, live_figures, sources, waiting
 from flows.home.cron_lines import refuse_bad_cron
 from flows.home.home import UNNAMED, Home
@@ -22,6 +25,7 @@ from flows.inputs.assembly import read_map
 from flows.run.quality import map_repairs, repair_lines
 from pipeline.database import DatabaseError, connect, explained
 from pipeline.errors import HarmspotError, StoreBusyError
+from pipeline.privacy.keys import is_rotating
 from pipeline.publication.duckdb_file import logs_of
 from pipeline.publication.publish import changed_tables, read_published, runs, unchecked_runs, unusable_run
 from pipeline.sources.registry import Finding, State
@@ -51,6 +55,7 @@ def _examine(home: Home) -> pd.DataFrame:
     if health:
         findings += _outcomes("dead letters", lambda: waiting(home, health))
         findings += _outcomes("clock", lambda: clock(home, health))
+        findings += _outcomes("growth", lambda: [growth(home, health)])
     findings += _outcomes("kafka", lambda: sources(home, health))
     return pd.DataFrame(findings, columns=list(Finding._fields))
 
@@ -245,6 +250,23 @@ def _effects(home: Home) -> tuple[State, str]:
     return "ok", "the expected effect of every list that needs one is registered"
 
 
+def _retention(home: Home) -> tuple[State, str]:
+    """Say from which day on runs can be made, and whether something is due to go."""
+    ledger = read_ledger(home)
+    edge = past_edge(ledger)
+    first = "" if edge is None else f"; what is before {home.day_of(edge)} is gone, and runs that read it are refused"
+    if late := due(home, ledger):
+        return "warning", f"{late}{first}"
+    is_set = any(days is not None for days in asdict(home.settings.retention).values())
+    return "ok", ("carried out as the settings say" if is_set else "the settings keep everything") + first
+
+
+def _key(home: Home) -> tuple[State, str]:
+    if is_rotating(home.key):
+        return "warning", f"a rotation was not finished, both keys open files: `harmspot --home {home.path} rotate-key`"
+    return "ok", "one key opens every file"
+
+
 def _audits(home: Home) -> tuple[State, str]:
     ledger = read_ledger(home)
     if halted := halt_of(home, ledger, home.now()):
@@ -273,4 +295,6 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "lists of people": _lists,
     "effects of lists": _effects,
     "audits": _audits,
+    "retention": _retention,
+    "key": _key,
 }

@@ -271,6 +271,31 @@ class PublicationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """Days for which the store keeps each category; None keeps it. `harmspot retain` drops what is older."""
+
+    people_days: int | None
+    incidents_days: int | None
+    shifts_days: int | None
+    messages_days: int | None
+    dead_letters_days: int | None
+
+    def __post_init__(self) -> None:
+        for key, least in {"shifts_days": 400, "messages_days": 365, "dead_letters_days": 1}.items():
+            if getattr(self, key) is not None:
+                _require_from("retention", self, **{key: least})
+
+    def refuse_less_than(self, reach_days: int) -> None:
+        """Raise SettingsError if a run would read what retention drops."""
+        for key in ("people_days", "incidents_days"):
+            if (days := getattr(self, key)) is not None and days < reach_days:
+                raise SettingsError(
+                    f"retention.{key}={days}: runs read {reach_days} days back. Keep it for as long, or shorten what "
+                    "they read: people.window_days, forecast.history_days, places.window_days, markets.window_weeks"
+                )
+
+
+@dataclass(frozen=True, slots=True)
 class LayersSettings:
     """The formats of the map layers; the GeoPackage is always written, because the project shows it."""
 
@@ -361,6 +386,7 @@ class Settings:
     notices: NoticesConfig
     audits: AuditsConfig
     publication: PublicationSettings
+    retention: RetentionSettings
     layers: LayersSettings
     kafka: KafkaSettings
     sources: Annotated[Mapping[str, Any], Sections(settings_type)]  # by name of the source
@@ -377,6 +403,18 @@ class Settings:
                     f"places.per={per!r}: {key}.{FIGURE_COLUMNS[per]} is not set; name the column of its boundary "
                     "file, or rank by total or area_km2"
                 )
+        self.retention.refuse_less_than(self.reach_days)
+
+    @property
+    def reach_days(self) -> int:
+        """How many days before its as_of a run reads: the longest window, and a day for the time zone."""
+        windows = (
+            self.people.window_days,
+            self.places.learning_days,
+            self.forecast.history_days,
+            7 * self.markets.window_weeks,
+        )
+        return max(windows) + 1
 
     def identity(self) -> str:
         """Return a hash of all settings that can change a run's content; files are hashed elsewhere, by content."""
@@ -409,6 +447,7 @@ NOT_DECIDING = (
     "ingest",
     "store",
     "audits",
+    "retention",
     "layers",
     "kafka",
     "sources",

@@ -148,7 +148,7 @@ def _read_points_of_interest(force: ForceSettings, crs: Any) -> gpd.GeoDataFrame
 
 def earliest(as_of: datetime, settings: Settings) -> datetime:
     """Return the moment before which no incident affects the run."""
-    return min(_earliest_of_places(as_of, settings), as_of - timedelta(days=settings.people.window_days + 1))
+    return as_of - timedelta(days=settings.reach_days)
 
 
 def _earliest_of_places(as_of: datetime, settings: Settings) -> datetime:

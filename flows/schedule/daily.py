@@ -14,6 +14,7 @@ from flows.decisions.desk import at_desk
 from flows.decisions.lists import revoke_outdated
 from flows.decisions.notice_upkeep import maintain_notices
 from flows.decisions.partners import deliver_or_log
+from flows.health.retention import refuse_behind_edge
 from flows.home import log
 from flows.home.home import Home
 from flows.home.last_run import LastRun, recorded
@@ -188,7 +189,8 @@ def identify_run(
 ) -> RunIdentity:
     """Return the identity of the run at both clocks, with its predecessor among the kept runs.
 
-    An empty store is refused, or, with `allow_empty`, known as of the day of the run.
+    An empty store is refused, or, with `allow_empty`, known as of the day of the run; so is a day that reads what
+    retention dropped.
     """
     settings = home.settings
     if known_at is not None and known_at > home.now():
@@ -204,6 +206,7 @@ def identify_run(
         progress=home.progress,
     )
     before, ledger = predecessor(home.path, as_of, resolved), read_ledger(home)
+    refuse_behind_edge(home, ledger, as_of)
     return RunIdentity(
         as_of=as_of,
         known_at=resolved,

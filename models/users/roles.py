@@ -27,7 +27,7 @@ MAY: Mapping[str, Roles] = {
     # Places, and what a service does unattended: nobody is shown.
     **dict.fromkeys(("demo", "init", "upgrade", "new-city", "simulate", "doctor", "web", "login", "logout"), ANYONE),
     **dict.fromkeys(("load", "ingest", "stream", "run", "backfill", "late", "schedule", "replay", "layers"), ANYONE),
-    **dict.fromkeys(("backup", "restore"), ANYONE),  # nothing is opened, and the key stays where it is
+    **dict.fromkeys(("backup", "restore", "compact"), ANYONE),  # nothing is opened, and the key stays where it is
     **dict.fromkeys(("forecast", "promises", "dead-letters", "audit draft", "audit register"), ANYONE),
     **dict.fromkeys(
         (f"evaluate {each}" for each in ("areas", "forecast", "near-repeat", "nij", "operation", "outcomes", "people")),
@@ -58,12 +58,13 @@ MAY: Mapping[str, Roles] = {
     "evaluate grade": PLANS,
     "audit embargoes": ERASES,
     **dict.fromkeys(("audit erase", "audit subject"), ERASES),
-    **dict.fromkeys(("audit verify", "audit anchor"), WATCHES),
+    **dict.fromkeys(("audit verify", "audit anchor", "retain"), WATCHES),
     "audit clock": ADMINISTERS,
     # Users.
     **dict.fromkeys((f"users {each}" for each in ("add", "role", "disable", "reset", "token")), ADMINISTERS),
     "users list": ("auditor", "administrator"),
     "users password": ROLES,
+    "rotate-key": ADMINISTERS,
 }
 # A purpose is stated for each list; for the rest, that of the session counts.
 OWN_PURPOSE = frozenset({"lists open", "lists export", *(f"show {table}" for table in LIST_TABLES)})

@@ -1,4 +1,8 @@
-"""Secret of one home (32 random bytes) and the keys for encryption, pseudonyms and signatures derived from it."""
+"""Secret of one home (32 random bytes) and the keys for encryption, pseudonyms and signatures derived from it.
+
+The first line of a key file is the secret for good: pseudonyms, signatures and the home's name follow from it. Once the
+key was rotated, the second line is the secret of encryption; a third, that of before, stands there during a rotation.
+"""
 
 import hashlib
 import hmac
@@ -9,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.complete_file import write_first
+from pipeline.complete_file import write_complete, write_first
 from pipeline.errors import KeyFileError
 
 KEY_VARIABLE = "HARMSPOT_KEY"
@@ -21,6 +25,7 @@ _SECRET_BYTES = 32
 class Key:
     """Keys of one home, hidden from the repr. `home_name` identifies the home and reveals nothing of the secret.
 
+    `encryption` has the key of files, and during a rotation, after a space, that of files not yet written anew.
     `rehearsal` is what a home contains that was made for rehearsals: it cannot be copied from another home.
     """
 
@@ -62,7 +67,7 @@ def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
         None exists, `home/key` can be read by others, or the content is not 64 hexadecimal characters.
     """
     if text := environment.get(KEY_VARIABLE):
-        return derive_key(_parse(text, KEY_VARIABLE))
+        return derive_key(*_parse(text, KEY_VARIABLE))
     named = environment.get(KEY_FILE_VARIABLE)
     path = Path(named) if named else home / "key"
     try:
@@ -79,7 +84,39 @@ def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
         ) from None
     if not named and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}); run: chmod 600 {path}")
-    return derive_key(_parse(text, str(path)))
+    return derive_key(*_parse(text, str(path)))
+
+
+def begin_rotation(home: Path) -> Key:
+    """Add a new secret of encryption to the key file of a home, unless a rotation is not finished; return its keys.
+
+    Raises
+    ------
+    KeyFileError
+        The key comes from HARMSPOT_KEY or HARMSPOT_KEY_FILE, or as `load_key`.
+    """
+    path = home / "key"
+    if given := next((name for name in (KEY_VARIABLE, KEY_FILE_VARIABLE) if os.environ.get(name)), None):
+        raise KeyFileError(f"the key comes from {given}: write it to {path}, unset the variable, and rotate then")
+    load_key(home)
+    secret, *rest = _parse(path.read_text(), str(path))
+    if len(rest) < 2:
+        rest = [secrets.token_bytes(_SECRET_BYTES), *(rest or [secret])]
+        write_complete(path, _lines(secret, *rest), 0o600)
+    return derive_key(secret, *rest)
+
+
+def end_rotation(home: Path) -> Key:
+    """Take the secret of before out of the key file, once no file needs it; return the keys."""
+    path = home / "key"
+    secret, *rest = _parse(path.read_text(), str(path))
+    write_complete(path, _lines(secret, *rest[:1]), 0o600)
+    return derive_key(secret, *rest[:1])
+
+
+def is_rotating(key: Key) -> bool:
+    """Return whether a rotation of the key is not finished."""
+    return " " in key.encryption
 
 
 def read_key(path: Path) -> tuple[Key, bytes]:
@@ -88,13 +125,13 @@ def read_key(path: Path) -> tuple[Key, bytes]:
         text = path.read_bytes()
     except OSError as error:
         raise KeyFileError(f"{path} cannot be read ({error.strerror})") from None
-    return derive_key(_parse(text.decode("ascii", "replace"), str(path))), text
+    return derive_key(*_parse(text.decode("ascii", "replace"), str(path))), text
 
 
-def derive_key(secret: bytes) -> Key:
-    """Return independent keys for each use (RFC 5869, expand step, one block each)."""
+def derive_key(secret: bytes, *of_encryption: bytes) -> Key:
+    """Return independent keys for each use (RFC 5869, expand step, one block each), of encryption from own secrets."""
     return Key(
-        encryption=_expand(secret, b"harmspot encryption").hex(),
+        encryption=" ".join(_expand(each, b"harmspot encryption").hex() for each in of_encryption or [secret]),
         pseudonym=_expand(secret, b"harmspot pseudonym"),
         signing=_expand(secret, b"harmspot signing"),
         ids=_expand(secret, b"harmspot ids"),
@@ -108,11 +145,17 @@ def _expand(secret: bytes, purpose: bytes) -> bytes:
     return hmac.new(secret, purpose + b"\x01", hashlib.sha256).digest()
 
 
-def _parse(text: str, origin: str) -> bytes:
+def _lines(*parts: bytes) -> bytes:
+    return "".join(f"{part.hex()}\n" for part in parts).encode()
+
+
+def _parse(text: str, origin: str) -> list[bytes]:
     try:
-        secret = bytes.fromhex(text.strip())
+        parts = [bytes.fromhex(word) for word in text.split()]
     except ValueError:
-        secret = b""
-    if len(secret) != _SECRET_BYTES:
-        raise KeyFileError(f"{origin} holds no valid key: expected {2 * _SECRET_BYTES} hexadecimal characters.")
-    return secret
+        parts = []
+    if not 1 <= len(parts) <= 3 or any(len(part) != _SECRET_BYTES for part in parts):
+        raise KeyFileError(
+            f"{origin} holds no valid key: expected {2 * _SECRET_BYTES} hexadecimal characters, after a rotation twice."
+        )
+    return parts

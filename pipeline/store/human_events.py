@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from pipeline.errors import StoreError
 
-SUBJECT_KINDS = ("notice", "list", "person", "run", "plan", "audit", "market", "harm_cell")
+SUBJECT_KINDS = ("notice", "list", "person", "run", "plan", "audit", "market", "harm_cell", "store")
 
 Words = Annotated[str, Meta(min_length=1, max_length=4000)]
 Manner = Literal["in_person", "posted", "displayed"]
@@ -125,6 +125,13 @@ class Beginning(_Detail, frozen=True, kw_only=True):
     """First run of a home, from which audit deadlines count; has no fields."""
 
 
+class Retention(_Detail, frozen=True, kw_only=True):
+    """The moments before which data went, and how many entities went, by category."""
+
+    edges: dict[str, datetime]
+    gone: dict[str, int]
+
+
 class Audit(Finding, frozen=True, kw_only=True):
     """Finding of an audit, its report, and the midnight at the start of the day the report was made."""
 
@@ -157,6 +164,7 @@ DETAILS: dict[str, type[_Detail]] = {
     "embargoed": Hiding,
     "lifted": Reason,
     "graded": Grading,
+    "retained": Retention,
 }
 
 

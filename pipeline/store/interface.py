@@ -24,6 +24,7 @@ from pipeline.messages.outbox import OutboxMessage
 from pipeline.privacy.access_log import LogMark
 from pipeline.privacy.keys import Key
 from pipeline.store.human_events import HumanEvent
+from pipeline.store.retention import Edges, Kept
 from pipeline.store.same_people import SamePeople
 
 # Called within a transaction with what its rows can be read through; returns more messages.
@@ -46,6 +47,7 @@ class StoreHealth:
     rows_per_s: float | None
     rows: dict[str, int]  # of all batches, by outcome
     newest_incident_at: datetime | None
+    daily_share: float = 0.0  # of all rows, that came in on a usual day lately
 
 
 class Store(Protocol):
@@ -264,6 +266,21 @@ class Store(Protocol):
 
     def erased_ids_in(self, tables: Mapping[str, pd.DataFrame]) -> list[str]:
         """Return the raw ids of erased people that values of tables hold: never to be shown."""
+
+    def retain(
+        self, edges: Edges, kept: Kept, now: datetime, event_of: Callable[["pd.Series[int]"], HumanEvent] | None = None
+    ) -> pd.DataFrame:
+        """Drop what is wholly before the edges, and record the event of the counts, in one transaction.
+
+        An entity goes if every version of it is before its edge and nothing in `kept` stands on it. Dead letters and
+        messages are emptied; whom an incident or action names goes before the incident or action does. Without
+        `event_of` nothing changes.
+
+        Returns
+        -------
+        pandas.DataFrame
+            By category of `pipeline.store.retention.CATEGORIES`: gone (entities), oldest_left (UTC).
+        """
 
     def copy_to(self, path: Path, key: Key) -> None:
         """Write all that the store holds to a new file at `path`, compact and encrypted with the same key."""

@@ -4,7 +4,7 @@ Rows, identities, dead letters, offsets and messages of a batch are one transact
 duplicates an event. `pipeline.store.interface` describes the methods.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,17 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.clock import refuse_earlier
-from pipeline.database import Progress, connect, copy_database, frame, log_progress, queries, query, transaction
+from pipeline.database import (
+    Progress,
+    connect,
+    copy_database,
+    frame,
+    log_progress,
+    queries,
+    query,
+    roll_back,
+    transaction,
+)
 from pipeline.errors import StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch, TopicPartition
 from pipeline.events.columns import UTC_TIME
@@ -32,6 +42,7 @@ from pipeline.sources.registry import recreated_topic
 from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
 from pipeline.store.interface import TOMBSTONE, StoreHealth, Tell
+from pipeline.store.retention import Edges, Kept, drop_past, oldest_left
 from pipeline.store.same_people import SamePeople, same_people_at
 from pipeline.store.store_file import attach_store, rewrite
 
@@ -166,6 +177,21 @@ class DuckDBStore(Loading, Identities):
             self._add_event(columns)
         return emptied
 
+    def retain(
+        self, edges: Edges, kept: Kept, now: datetime, event_of: Callable[["pd.Series[int]"], HumanEvent] | None = None
+    ) -> pd.DataFrame:
+        """Drop what is wholly before the edges and record the event of the counts; without event, only count."""
+        self._connection.execute("BEGIN TRANSACTION")
+        try:
+            gone = drop_past(self._connection, edges, kept, now)
+            oldest = oldest_left(self._connection)
+            if event_of:
+                self._add_event(self._columns_of(event_of(gone)))
+                self._connection.execute("COMMIT")
+        finally:
+            roll_back(self._connection)
+        return pd.DataFrame({"gone": gone, "oldest_left": oldest.reindex(gone.index)})
+
     def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
         """Replace the store's file by a compact copy, which holds nothing that was deleted."""
         rewrite(self._connection, path, key, wait_s=wait_s, progress=self._progress)
@@ -274,6 +300,7 @@ class DuckDBStore(Loading, Identities):
         """Return the backlogs of the store, its read offsets and its throughput."""
         [(last_ingested_at, rows_per_s)] = self._rows("store/batches#throughput")
         [(newest_incident_at,)] = self._rows("store/batches#newest_incident")
+        [(daily_share,)] = self._rows("store/batches#daily_share")
         return StoreHealth(
             dead_letters=dict(self._rows("store/dead_letters#reasons")),
             offence_words=dict(self._rows("store/dead_letters#words")),
@@ -284,6 +311,7 @@ class DuckDBStore(Loading, Identities):
             rows_per_s=rows_per_s,
             rows=dict(self._rows("store/batches#rows")),
             newest_incident_at=newest_incident_at,
+            daily_share=daily_share,
         )
 
     def _columns_of(self, event: HumanEvent) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipeline.complete_file import completed
+from pipeline.complete_file import completed, finish
 from pipeline.database import Connection, attach, connect, copy_database, query, reused, transaction
 
 WAIT_S = 20.0  # for another process that writes to the file
@@ -58,6 +58,14 @@ class Users:
         with connect() as connection:
             attach(connection, self.path, self.encryption_key, alias="users", read_only=True, wait_s=WAIT_S)
             copy_database(connection, "users", path, self.encryption_key)
+
+    def rewrite(self) -> None:
+        """Replace the file by a compact copy, under the newest of the keys; nobody writes to the old one meanwhile."""
+        with completed(self.path) as fresh, self._attached(read_only=False) as connection:
+            connection.execute("CHECKPOINT users")
+            copy_database(connection, "users", fresh, self.encryption_key)
+            fresh.chmod(0o600)
+            finish(fresh, self.path)
 
     def all(self) -> list[User]:
         """Return all users by id, also those disabled."""

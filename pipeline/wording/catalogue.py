@@ -25,6 +25,9 @@ class Sentence(NamedTuple):
     is_translated: bool
 
 
+MOST_SENTENCES = 16384  # remembered of a catalogue: a process that lives for weeks meets new figures every day
+
+
 class Catalogue:
     """Texts in one language; a text without translation stands in English."""
 
@@ -32,7 +35,7 @@ class Catalogue:
         self.language = language
         self.formats: Formats = formats_of(language)
         self._translations = translations or NullTranslations()
-        self._sentence = lru_cache(maxsize=None)(self._find_sentence)
+        self._sentence = lru_cache(maxsize=MOST_SENTENCES)(self._find_sentence)
 
     def text(self, message: str, **fields: object) -> str:
         """Return a message in the language, with `{name}` replaced by the field of that name."""

@@ -36,6 +36,19 @@ SELECT max(occurred_at) AS newest_incident_at FROM store.incident_version
 -- name: last_at
 SELECT max(ingested_at) FROM store.ingest_batch
 
+-- name: daily_share
+-- What share of all rows comes in on a day: the median of the days of the last thirty on which any did, so that a first
+-- load of years counts as one day.
+WITH day AS (
+    SELECT CAST(ingested_at AS DATE) AS came_on, sum(stored) AS stored_rows
+    FROM store.ingest_batch
+    WHERE stored > 0
+    GROUP BY came_on
+)
+SELECT
+    coalesce(median(stored_rows) FILTER (came_on > (SELECT max(came_on) FROM day) - 30) / sum(stored_rows), 0)::DOUBLE
+FROM day
+
 -- name: throughput
 -- Time of the last batch, and rows per second of the latest batches from a broker: all but the first, from the first's
 -- end to the last's end.
