@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import BrokerError, SourceError
-from pipeline.sources import kafka
-from pipeline.sources.kafka import KafkaPublisher
+from pipeline.sources import kafka, kafka_kind
+from pipeline.sources.kafka import Bounds, KafkaPublisher
 from pipeline.sources.kafka_group import GroupReader, NamedFirst
 
 SECURITY = {
@@ -108,3 +108,14 @@ def test_every_member_has_a_share_in_whatever_order_the_broker_names_them(names:
     given = [dict(share.assigned_partitions).get("incidents", []) for share in shares.values()]
     assert sorted(map(len, given)) == [1, 1, 1, 2]
     assert sorted(number for share in given for number in share) == [0, 1, 2, 3, 4]
+
+
+def test_a_partition_that_nobody_has_taken_yet_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A topic that gained a partition: its records are behind, although no offset of it is stored."""
+    bounds = {("incidents", 0): Bounds(0, 5, None), ("incidents", 1): Bounds(0, 30, None)}
+    monkeypatch.setattr(kafka_kind, "read_bounds", lambda *_, **__: bounds)
+    settings = SimpleNamespace(bootstrap_servers="broker-1:9092", topic_prefix="", security={})
+    found = {each.check: each for each in kafka_kind.KafkaTopics(settings).check({("incidents", 0): 5}, {})}
+    assert found["lag: incidents[0]"][1:] == ("ok", "0 behind, read to 5 of 5", 0)
+    assert found["lag: incidents[1]"].value == 30
+    assert "30 behind, not taken yet" in found["lag: incidents[1]"].detail
