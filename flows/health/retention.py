@@ -12,11 +12,12 @@ import pandas as pd
 
 from flows.decisions.desk import Desk, at_desk
 from flows.home.home import Home
-from flows.home.store_access import open_home_store
+from flows.home.store_access import last_recorded, open_home_store
 from flows.human_log.ledger import Ledger
 from flows.human_log.notice_records import notices_of
 from flows.inputs.assembly import earliest
 from models.operations.history import operations_of
+from pipeline.clock import refuse_leap
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import require_purpose
 from pipeline.publication.evidence import cited_by_runs
@@ -25,7 +26,6 @@ from pipeline.store.human_events import HumanEvent
 from pipeline.store.migrations import copies_of
 from pipeline.store.retention import CATEGORIES, Edges, Kept
 
-IDLE = timedelta(days=31)  # a clock so far ahead of all that a home has seen is probably wrong, and would drop too much
 REVIEW = timedelta(days=31)
 MEASURED_BEFORE = timedelta(days=365)  # of a registered operation, what it is compared with
 RECORD = "store"  # subject of the events
@@ -47,8 +47,10 @@ def retain(home: Home, *, reader: str | None, purpose: str | None, is_dry: bool 
 
     Raises
     ------
+    ClockError
+        The clock is far ahead of all that the home has recorded, in rehearsals, too.
     PublicationError
-        The settings keep everything, or the clock is far ahead of all that the home has seen.
+        The settings keep everything.
     PurposeError
         Without reader or purpose.
     """
@@ -60,7 +62,9 @@ def retain(home: Home, *, reader: str | None, purpose: str | None, is_dry: bool 
         )
     with at_desk(home) as desk:
         desk.store.refuse_mentions({"reader": reader, "purpose": purpose})
-        _refuse_clock_ahead(desk)
+        refuse_leap(
+            home.acting().now(), last_recorded(home, desk.store), home.path
+        )  # a wrong clock would drop too much
         home.log_access("retain", {"is_dry": is_dry}, reader=reader, purpose=purpose)
         table = _retain(desk, None if is_dry else str(reader))
     copies = [] if is_dry else copies_of(home.store)
@@ -101,19 +105,6 @@ def _retain(desk: Desk, by: str | None) -> pd.DataFrame:
             "oldest_left": found["oldest_left"].to_numpy(),
         }
     )
-
-
-def _refuse_clock_ahead(desk: Desk) -> None:
-    """Raise PublicationError if the clock is `IDLE` ahead of store, decisions and access log."""
-    store, now = desk.store, desk.home.now()
-    moments = (store.health().last_ingested_at, store.last_event_at(), desk.home.access_log.last_at())
-    last = max((at for at in moments if at), default=now)
-    if now - last > IDLE:
-        raise PublicationError(
-            f"the clock reads {desk.home.local_text(now)}, and the last that this home has seen is of "
-            f"{desk.home.local_text(last)}: a clock that is ahead would drop what must stay. Correct it; if it is "
-            "right, load or run first"
-        )
 
 
 def _limits(home: Home) -> Edges:
