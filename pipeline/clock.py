@@ -10,7 +10,7 @@ from pipeline.errors import ClockError
 from pipeline.local_time import local_text
 
 SKEW = timedelta(minutes=5)  # NTP-synchronised clocks differ by seconds, so this is ample
-LEAP = timedelta(days=31)  # a home in use records something every day
+LEAP = timedelta(days=100)  # longer than the pause between two quarterly extracts
 
 
 def refuse_earlier(now: datetime, last: datetime | None, what: str) -> None:

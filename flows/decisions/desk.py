@@ -10,7 +10,7 @@ from flows.human_log.projections import shown
 from models.governance.actors import is_thin
 from models.users.look_alikes import name_problem
 from pipeline.database import DatabaseError
-from pipeline.errors import PublicationError, StoreError
+from pipeline.errors import ClockError, PublicationError, StoreError
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.publication.publish import Shown, project, publication_lock
 from pipeline.store.human_events import HumanEvent
@@ -89,6 +89,8 @@ def at_desk(home: Home) -> Iterator[Desk]:
         desk = Desk(home, stack.enter_context(open_home_store(home)))
         try:
             yield desk
+        except ClockError:
+            raise  # what is in force by a wrong clock must not be shown
         except BaseException:
             desk.refresh()  # whoever repeats what was recorded before a process died is refused, and it is shown
             with suppress(PublicationError, StoreError, OSError, DatabaseError):  # the first error is the one to report

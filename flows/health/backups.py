@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from flows.decisions.desk import at_desk
+from flows.health.rewriting import ENCRYPTED
 from flows.home.home import Home
 from flows.home.run_identity import code_version
 from models.governance.actors import MACHINE
 from pipeline.complete_file import flush, hidden, write_first
 from pipeline.database import attach, connect
 from pipeline.errors import KeyFileError, StoreError
-from pipeline.privacy.keys import Key
+from pipeline.privacy.keys import Key, is_rotating
 
 NOTE = "backup.json"
 STORE, USERS, LOG = "store.duckdb", "users.duckdb", "access.log"
@@ -36,9 +37,12 @@ def back_up(home: Home, folder: Path) -> dict[str, int]:
     Raises
     ------
     StoreError
-        The folder is there already, or the store is held for longer than `store.wait_s`.
+        The folder is there already, a rotation of the key is not finished, or the store is held for longer than
+        `store.wait_s`.
     """
     _refuse_taken(folder)
+    if is_rotating(home.key):
+        raise StoreError(f"{home.path} has files under two keys: finish the rotation first (harmspot rotate-key)")
     reader = home.session.user_id if home.session else MACHINE
     home.log_access("backup", {}, reader=reader, purpose="to keep a backup")
     with _made_whole(folder) as fresh:
@@ -78,15 +82,17 @@ def restore(home: Home, folder: Path, key: Key, key_text: bytes) -> dict[str, An
         for name in note["files"]:
             shutil.copy(folder / name, fresh / name)
             flush(fresh / name)
-        _refuse_other_key(fresh / STORE, key, folder)
+        for name in ENCRYPTED:
+            if (fresh / name).exists():
+                _refuse_other_key(fresh / name, key, folder)
         write_first(fresh / "key", key_text)
     return note
 
 
-def _refuse_other_key(store: Path, key: Key, folder: Path) -> None:
+def _refuse_other_key(path: Path, key: Key, folder: Path) -> None:
     try:
         with connect() as connection:
-            attach(connection, store, key.encryption, alias="tried", read_only=True)
+            attach(connection, path, key.encryption, alias="tried", read_only=True)
     except KeyFileError:
         raise StoreError(
             f"{folder} was made before the key was rotated: give the key of before (rotate-key --keep-old)"

@@ -67,6 +67,8 @@ def _single(name: str, check: Callable[[Home], tuple[State, str]], home: Home) -
 def _outcomes(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
         return list(check())
+    except StoreBusyError as error:
+        return [Finding(name, "warning", str(error))]
     except (HarmspotError, ValueError, OSError, DatabaseError) as error:
         return [Finding(name, "fault", str(explained(error)))]
 

@@ -25,7 +25,7 @@ def growth(home: Home, health: StoreHealth) -> Finding:
     }
     told = ", ".join(f"{name} {size / 1e6:,.1f} MB{_pace(a_day.get(name, 0))}" for name, size in sizes.items() if size)
     free, total = shutil.disk_usage(home.path).free, sum(a_day.values())
-    if free > total * FULL_SOON_DAYS:
+    if free > total * FULL_SOON_DAYS or not total:
         return Finding("growth", "ok", told)
     days = free / total
     said = f"at this pace the disk is full in {days:.0f} days: {REMEDY}. Now {told}"

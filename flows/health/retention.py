@@ -27,6 +27,7 @@ from pipeline.store.migrations import copies_of
 from pipeline.store.retention import CATEGORIES, Edges, Kept
 
 REVIEW = timedelta(days=31)
+RUNS_READ = ("people", "incidents", "shifts")  # edges before which a run reads less than it did
 MEASURED_BEFORE = timedelta(days=365)  # of a registered operation, what it is compared with
 RECORD = "store"  # subject of the events
 OUT_OF_REACH = "backups, records on topics until the broker's own retention ends, exported lists and printed letters"
@@ -80,9 +81,8 @@ def _retain(desk: Desk, by: str | None) -> pd.DataFrame:
     """Return the table of `Retained`; `by` is who drops, None if nothing is to change."""
     limits, held = _limits(desk.home), _holds(desk)
     held_from = min((at for at, _ in held), default=None)
-    back = ("people", "incidents", "shifts")
     edges = Edges(
-        **{name: min(at, held_from) if held_from and name in back else at for name, at in limits.known().items()}
+        **{name: min(at, held_from) if held_from and name in RUNS_READ else at for name, at in limits.known().items()}
     )
     kept, now = _stood_on(desk, limits), desk.home.now()
 
@@ -154,13 +154,13 @@ def due(home: Home, ledger: Ledger) -> str | None:
 
 
 def past_edge(ledger: Ledger) -> datetime | None:
-    """Return before which moment incidents or whom they name were dropped from the store; None if none ever were."""
+    """Return before which moment something that runs read was dropped from the store; None if nothing ever was."""
     edges = [_detail_edges(event) for event in ledger.about(RECORD, kinds=["retained"])]
     return max((at for found in edges for at in found), default=None)
 
 
 def _detail_edges(event: HumanEvent) -> Iterator[datetime]:
-    yield from (at for name, at in event.detail["edges"].items() if name in ("people", "incidents"))
+    yield from (at for name, at in event.detail["edges"].items() if name in RUNS_READ)
 
 
 def refuse_behind_edge(home: Home, ledger: Ledger, as_of: datetime) -> None:

@@ -9,7 +9,7 @@ from flows.home.home import Home
 from models.governance.actors import MACHINE
 from pipeline.complete_file import write_first
 from pipeline.database import attach, connect
-from pipeline.privacy.keys import begin_rotation, end_rotation
+from pipeline.privacy.keys import begin_rotation, end_rotation, is_rotating, refuse_key_elsewhere
 from pipeline.publication.compaction import rewrite_publications
 from pipeline.store.migrations import copies_of
 
@@ -56,7 +56,8 @@ def rotate_key(home: Home, keep: Path | None = None) -> list[Path]:
     StoreError
         A database cannot be opened by the new key alone; both keys stay in the key file.
     """
-    if keep is not None:
+    refuse_key_elsewhere(home.path)
+    if keep is not None and not is_rotating(home.key):  # who repeats a rotation has kept it
         write_first(keep, (home.path / "key").read_bytes())
     reader = home.session.user_id if home.session else MACHINE
     home.log_access("rotate_key", {}, reader=reader, purpose="to encrypt under a new key")

@@ -1,6 +1,7 @@
 """Figures of a stream for Prometheus: lag by topic, seconds of batches and of their stages, silence of the broker."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
@@ -8,6 +9,8 @@ from flows.health.home_metrics import HomeMetrics
 from flows.home.home import Home
 from flows.home.stage import P, R
 from flows.ingest.stream import StreamWatch
+from pipeline.database import DatabaseError
+from pipeline.errors import HarmspotError
 from pipeline.sources.kafka_group import GroupReader
 from pipeline.store.interface import Store
 
@@ -64,8 +67,9 @@ class StreamMetrics(StreamWatch):
         return self._of_home.is_due
 
     def opened(self, store: Store) -> None:
-        """Take the figures of the open store."""
-        self._of_home.take(store)
+        """Take the figures of the open store; what cannot be read ends no stream."""
+        with suppress(HarmspotError, DatabaseError, OSError):
+            self._of_home.take(store)
 
     def problem(self) -> str | None:
         """Return why the stream is not reading, None if it is."""

@@ -43,10 +43,14 @@ class LastRun:
 
 
 @contextmanager
-def recorded(home: Path, day: date) -> Iterator[LastRun]:
-    """Record the run that the block does: `running` before it, how it ended after it. The block sets the outcome."""
+def recorded(home: Path, day: date, *, is_kept: bool = True) -> Iterator[LastRun]:
+    """Record the run that the block does: `running` before it, how it ended after it. The block sets the outcome.
+
+    Without `is_kept` nothing is written.
+    """
     run, began = LastRun(day.isoformat(), datetime.now(UTC).isoformat()), time.perf_counter()
-    _write(home, run)
+    if is_kept:
+        _write(home, run)
     try:
         yield run
     except BaseException as error:
@@ -54,7 +58,8 @@ def recorded(home: Path, day: date) -> Iterator[LastRun]:
         raise
     finally:
         run.ended_at, run.seconds = datetime.now(UTC).isoformat(), round(time.perf_counter() - began, 3)
-        _write(home, run)
+        if is_kept:
+            _write(home, run)
 
 
 def read_last_run(home: Path) -> LastRun | None:
@@ -63,6 +68,14 @@ def read_last_run(home: Path) -> LastRun | None:
         return LastRun(**json.loads((home / NAME).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def last_done(home: Path) -> datetime | None:
+    """Return when the latest run of a home ended, if it was not refused and did not fail."""
+    run = read_last_run(home)
+    if run is None or run.ended_at is None or run.outcome not in ("published", "unchanged", "unusable"):
+        return None
+    return datetime.fromisoformat(run.ended_at)
 
 
 def _write(home: Path, run: LastRun) -> None:

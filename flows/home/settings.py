@@ -492,7 +492,7 @@ def _refuse_single_underscore(name: str) -> None:
     sections = {item.name for item in fields(Settings)}
     section = next((found for n in range(len(words), 0, -1) if (found := "_".join(words[:n])) in sections), None)
     if name.startswith("HARMSPOT_") and section:
-        parts = [section, "_".join(words)[len(section) + 1 :]]
+        parts = [section, "_".join(words)[len(section) :].strip("_")]
         meant = "__".join(filter(None, parts)).upper()
         raise SettingsError(
             f"environment variable {name} sets nothing; two underscores stand before each part of a setting, such as "

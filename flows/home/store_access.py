@@ -9,6 +9,7 @@ from datetime import datetime
 import pandas as pd
 
 from flows.home.home import Home
+from flows.home.last_run import last_done
 from pipeline.clock import refuse_leap
 from pipeline.errors import StoreError
 from pipeline.publication.publish import read_restricted
@@ -43,8 +44,8 @@ def open_home_store(home: Home) -> Store:
 
 
 def last_recorded(home: Home, store: Store) -> datetime | None:
-    """Return the latest time in log and store; None before the first act, for batches alone may have a typed clock."""
-    acts = [at for at in (home.access_log.last_at(), store.last_event_at()) if at]
+    """Return the latest time in log, store and runs; None before any, for batches alone may have a typed clock."""
+    acts = [at for at in (home.access_log.last_at(), store.last_event_at(), last_done(home.path)) if at]
     return max(*acts, store.last_batch_at() or acts[0]) if acts else None
 
 

@@ -85,7 +85,7 @@ def ingest_reachable(home: Home) -> tuple[str, ...]:
         except BrokerError as error:
             if home.settings.ingest.when_unreachable == "refuse":
                 raise
-            home.progress(f"the run goes on without what {name} has sent since it was read last: {error}")
+            home.warn(f"the run goes on without what {name} has sent since it was read last: {error}")
             unreachable.append(name)
     return tuple(unreachable)
 

@@ -24,5 +24,5 @@ def backfill(
     summaries = []
     for number, day in enumerate(days, start=1):
         home.progress(f"backfill {day} ({number} of {len(days)})")
-        summaries.append(daily_run(home, day, known_at, call=call))
+        summaries.append(daily_run(home, day, known_at, call=call, is_rerun=True))
     return summaries

@@ -90,7 +90,13 @@ class RunSummary:
 
 
 def daily_run(
-    home: Home, day: date, known_at: datetime | None = None, call: Call = direct, *, allow_empty: bool = False
+    home: Home,
+    day: date,
+    known_at: datetime | None = None,
+    call: Call = direct,
+    *,
+    allow_empty: bool = False,
+    is_rerun: bool = False,
 ) -> RunSummary:
     """Do the complete daily run for a local day; a run that is already published is not repeated.
 
@@ -109,6 +115,8 @@ def daily_run(
         Function that calls a stage, directly or as a Prefect task.
     allow_empty : bool
         Whether a run whose input fails a check is published all the same, marked unusable.
+    is_rerun : bool
+        Whether an earlier day is run again: it says nothing of how the day's own run ended.
 
     Returns
     -------
@@ -130,7 +138,7 @@ def daily_run(
     """
     home.refuse_other_force()  # before anything is written
     began = time.perf_counter()
-    with log.logged(as_of=day.isoformat(), began=began), recorded(home.path, day) as run:
+    with log.logged(as_of=day.isoformat(), began=began), recorded(home.path, day, is_kept=not is_rerun) as run:
         home.refuse_foreign_publication()
         with open_home_store(home) as store:
             refuse_clock_ahead(home, store)
@@ -145,7 +153,8 @@ def _daily_run(home: Home, day: date, known_at: datetime | None, step: Call, *, 
     unreachable = step(ingest_reachable, home) if home.settings.ingest.sources else ()
     geography = step(read_map, home.settings)
     identity = step(identify_run, home, geography, home.midnight(day), known_at, allow_empty=allow_empty)
-    identity = replace(identity, unreachable=unreachable)
+    if not has_run(home.path, home.key, identity.run_id):  # else what is known was published before, and is no older
+        identity = replace(identity, unreachable=unreachable)
     log.add_fields(run_id=identity.run_id)
     is_new = not has_run(home.path, home.key, identity.run_id)
     if is_new:

@@ -31,7 +31,7 @@ def rerun_late(home: Home, call: Call = direct) -> list[RunSummary]:
     done, refused = [], []
     for day in days:
         try:
-            done.append(daily_run(home, day, call=call))
+            done.append(daily_run(home, day, call=call, is_rerun=True))
         except QualityError as error:
             refused.append(str(error))
     if refused:

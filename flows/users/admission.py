@@ -62,7 +62,7 @@ def refuse_role(home: Home, session: Session, verbs: Sequence[str]) -> None:
 def marking_reads(home: Home, verb: str) -> Iterator[None]:
     """Log that a rule refused what a user does in the block, and mark in the store what it adds to the access log."""
     log = home.path / "access.log"
-    before = _size_of(log)
+    before, had_store = _size_of(log), home.store.exists()  # a restored log is marked in the store it came with
     try:
         yield
     except HarmspotError as error:
@@ -70,7 +70,7 @@ def marking_reads(home: Home, verb: str) -> Iterator[None]:
             _log_refusal(home, verb, home.session.user_id, error)
         raise
     finally:
-        if _size_of(log) != before and home.store.exists():
+        if had_store and _size_of(log) != before and home.store.exists():
             try:
                 mark_reads(home)
             except StoreError as error:

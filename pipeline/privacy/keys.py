@@ -96,14 +96,21 @@ def begin_rotation(home: Path) -> Key:
         The key comes from HARMSPOT_KEY or HARMSPOT_KEY_FILE, or as `load_key`.
     """
     path = home / "key"
-    if given := next((name for name in (KEY_VARIABLE, KEY_FILE_VARIABLE) if os.environ.get(name)), None):
-        raise KeyFileError(f"the key comes from {given}: write it to {path}, unset the variable, and rotate then")
+    refuse_key_elsewhere(home)
     load_key(home)
     secret, *rest = _parse(path.read_text(), str(path))
     if len(rest) < 2:
         rest = [secrets.token_bytes(_SECRET_BYTES), *(rest or [secret])]
         write_complete(path, _lines(secret, *rest), 0o600)
     return derive_key(secret, *rest)
+
+
+def refuse_key_elsewhere(home: Path) -> None:
+    """Raise KeyFileError if the key comes from a variable of the environment: a rotation writes the home's own file."""
+    if given := next((name for name in (KEY_VARIABLE, KEY_FILE_VARIABLE) if os.environ.get(name)), None):
+        raise KeyFileError(
+            f"the key comes from {given}: write it to {home / 'key'}, unset the variable, and rotate then"
+        )
 
 
 def end_rotation(home: Path) -> Key:

@@ -92,9 +92,13 @@ WHERE action_id IN (SELECT action_id FROM past_subject)
 -- People whom something kept names, or of whom something came in since the edge.
 FROM kept_person
 UNION
-SELECT person_id FROM store.person_version WHERE ingested_at >= $people
+SELECT person_id FROM store.person_version WHERE coalesce(event_time, ingested_at) >= $people
 UNION
-SELECT unnest([person_id, same_person_id]) FROM store.same_person_version WHERE ingested_at >= $people
+-- A death, and treatment, protect whoever is named again: they outlast what they were told with.
+SELECT person_id FROM store.person_version WHERE deceased_at IS NOT NULL OR is_treatment_engaged
+UNION
+SELECT unnest([person_id, same_person_id]) FROM store.same_person_version
+WHERE coalesce(event_time, ingested_at) >= $people
 UNION
 SELECT person_id FROM store.custody_version
 UNION

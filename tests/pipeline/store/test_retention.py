@@ -80,7 +80,8 @@ def shift(number: int, age: int) -> Row:
 @st.composite
 def stores(draw: st.DrawFn) -> list[tuple[int, list[Row]]]:
     """Rows by how long ago they came in, oldest first."""
-    rows: list[Row] = [person(who, birth_year=1990) for who in draw(st.sets(PEOPLE))]
+    told = st.sampled_from([{}, {"deceased_at": when(500)}, {"is_treatment_engaged": True}])
+    rows: list[Row] = [person(who, birth_year=1990, **draw(told)) for who in sorted(draw(st.sets(PEOPLE)))]
     for number in range(draw(st.integers(0, 8))):
         ages, who = draw(st.lists(AGES, min_size=1, max_size=3)), draw(st.lists(PEOPLE, max_size=2, unique=True))
         rows += [incident(number, version, age, who) for version, age in enumerate(ages, 1)]
@@ -134,6 +135,7 @@ def expected(batches: list[tuple[int, list[Row]]], kept: Kept) -> dict[str, set[
     named |= {who for who, _ in custody} | {latest[name]["person_id"] for name in warrants} | set(kept.people)
     named |= {row["subject_person_id"] for row in of["action"] if row["action_id"] in subjects}
     named |= {row["person_id"] for row in of["person"] if row["came"] >= EDGE}
+    named |= {row["person_id"] for row in of["person"] if row.get("deceased_at") or row.get("is_treatment_engaged")}
     for row in of["same_person"]:
         named |= {row["person_id"], row["same_person_id"]} if row["came"] >= EDGE else set()
     for _ in range(9):  # joined ids are one person
@@ -251,3 +253,25 @@ def test_without_an_edge_nothing_goes(tmp_path: Path) -> None:
         assert {name: rows for name, rows in everything(store).items() if name != "human_event"} == {
             name: rows for name, rows in whole.items() if name != "human_event"
         }
+
+
+def test_what_could_not_be_used_and_what_was_delivered_is_emptied_when_it_is_old_and_its_count_stays() -> None:
+    """A message that still waits keeps its content, however old it is."""
+    with store_in_memory([]) as store:
+        for number, age in enumerate((400, 1)):
+            row = {"topic": "incidents", "source_partition": 0, "source_offset": number, "reason": "bad_value"}
+            row |= {"detail": "an offence nobody knows", "payload": b"names P. Example, %d" % number, "value": "x"}
+            letters = pa.Table.from_pylist([row], schema=DEAD_LETTER)
+            none = {entity: schema.empty_table() for entity, schema in SCHEMAS.items()}
+            batch = DecodedBatch(none, IDENTITY.empty_table(), letters)
+            store.commit(batch, source="test", ingested_at=when(age), next_offsets={})
+        for number, (age, delivered) in enumerate(((400, when(399)), (400, None), (1, when(1)))):
+            told = [f"m{number}", "notices", "k", b"names P. Example", when(age), number + 1, delivered]
+            store._connection.execute("INSERT INTO store.outbox VALUES (?, ?, ?, ?, ?, ?, ?)", told)
+        gone = store.retain(EDGES, Kept(), NOON, event_of)["gone"]
+        assert (gone["dead letters"], gone["messages"]) == (1, 1)
+        left = "SELECT source_offset, octet_length(payload) > 0, value FROM store.dead_letter ORDER BY source_offset"
+        assert store._connection.execute(left).fetchall() == [(0, False, None), (1, True, "x")]
+        kept = "SELECT message_id, octet_length(payload) > 0 FROM store.outbox ORDER BY message_id"
+        assert store._connection.execute(kept).fetchall() == [("m0", False), ("m1", True), ("m2", True)]
+        assert store.health().dead_letters == {"bad_value": 1}  # that wait
