@@ -89,8 +89,10 @@ def test_the_example_sets_every_key_that_has_no_default_and_its_files_are_read(t
         yaml.safe_load(text) for text in (DEFAULTS.read_text(encoding="utf-8"), EXAMPLES["config.yaml"])
     )
     of_one_layer = {"force.areas.layer", "force.points_of_interest_layer", "force.place_names.layer"}
-    of_a_plugin = {"sources"}
-    assert {key for key in unset(defaults) if not is_set(key, example)} == of_one_layer | of_a_plugin
+    of_a_plugin, of_no_file = {"sources"}, {"log.file"}
+    kept_whole = {f"retention.{each}_days" for each in ("people", "incidents", "shifts", "messages", "dead_letters")}
+    left_out = of_one_layer | of_a_plugin | of_no_file | kept_whole
+    assert {key for key in unset(defaults) if not is_set(key, example)} == left_out
     for name, content in EXAMPLES.items():
         written(tmp_path, name, content)
     config = load_settings(tmp_path / "config.yaml", {})

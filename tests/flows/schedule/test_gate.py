@@ -123,8 +123,9 @@ def run(
 
 
 def contents(home: Path) -> dict[str, str]:
-    """The hash of every file of a home that a run writes; the store counts by its human events."""
+    """The hash of every file of a home that a run writes, but for how it ended."""
     files = [path for path in home.rglob("*") if path.is_file() and path.suffix not in (".lock", ".wal")]
+    files = [path for path in files if path.name != "last-run.json"]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if "spill" not in path.parts}
 
 
@@ -190,6 +191,7 @@ def test_a_meaningless_ranking_is_refused_and_leaves_no_trace(city: Callable[[st
     assert why in done.stderr
     assert "--allow-empty" in done.stderr
     assert contents(home) == before
+    assert json.loads((home / "last-run.json").read_text())["outcome"] == "refused"
     assert runs(home).empty
     backfilled = harmspot(*CLOCKED, "--home", home, "backfill", "--from", day, "--to", day, "--without-prefect")
     assert backfilled.returncode == 1
