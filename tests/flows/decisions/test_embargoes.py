@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from flows.command import cli
 from flows.decisions import partners
-from flows.decisions.desk import Desk
+from flows.decisions.desk import Desk, at_desk
 from flows.decisions.embargoes import embargo_market, lift_embargo, read_embargoes
 from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
 from flows.decisions.place_actions import (
@@ -44,7 +44,7 @@ from flows.schedule.daily import daily_run, identify_run, publish_run
 from geo.cells import Grid
 from geo.same_place import ground_of
 from models.places.markets import Markets
-from pipeline.errors import HarmspotError, PublicationError, PurposeError, SourceError
+from pipeline.errors import ClockError, HarmspotError, PublicationError, PurposeError, SourceError
 from pipeline.messages.outbox import make_message
 from pipeline.publication.publish import changed_tables, read_published, runs
 from tests.town import AS_OF, CLOCK, TownRun
@@ -112,6 +112,16 @@ def test_after_the_command_nothing_in_the_home_names_the_market(home: Home, mark
     write_plan_page(home, None, page)
     assert near(market, page.read_text()) == []
     assert near(market, "".join(harmspot(home, "show", name, "--json") for name in SHOWN)) == []
+
+
+def test_an_act_that_a_wrong_clock_refuses_shows_nothing_of_it(home: Home, market: str) -> None:
+    """By a clock years ahead the embargo would be over; the refused act publishes nothing by it."""
+    embargo_market(home, market, until=UNTIL, **SECRET)
+    before = home.published.stat().st_mtime_ns
+    home.clock = CLOCK + timedelta(days=4000)
+    with pytest.raises(ClockError), at_desk(home):
+        raise ClockError("the clock reads a day years ahead")
+    assert home.published.stat().st_mtime_ns == before and naming(home, market) == []
 
 
 SHOWN = ("markets", "crackdowns", "visits", "notices", "notice-states", "promises", "displacement", "changes")
