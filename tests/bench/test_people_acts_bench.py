@@ -19,7 +19,6 @@ from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from flows.simulation.town import write_town
 from models.governance.list_lifecycle import LISTS, list_id_of
-from pipeline.privacy.keys import create_key
 
 PEOPLE, INCIDENTS, AT_MOST_S = 200_000, 400_000, 3.0
 DAY, CLOCK = date(2026, 1, 1), datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -76,9 +75,10 @@ def test_each_list_is_read_approved_exported_and_checked_in_three_seconds(
     monkeypatch.setenv("HARMSPOT__PEOPLE__DRAWS", "200")
     monkeypatch.setenv("HARMSPOT__CRACKDOWNS__DRAWS", "200")
     write_people(tmp_path / "people.jsonl")
-    home = Home(tmp_path / "home", files.config_file, CLOCK - timedelta(hours=1), lambda text: None)
-    home.path.mkdir()
-    create_key(home.path)
+    home = Home(
+        tmp_path / "home", files.config_file, CLOCK - timedelta(hours=1), lambda text: None, is_for_rehearsals=True
+    )
+    home.ensure()
     load_file(home, tmp_path / "people.jsonl", None)
     run_id = daily_run(home, DAY).run_id
     home, seconds, walls, entries = replace(home, clock=CLOCK), {}, {}, {}
@@ -87,7 +87,8 @@ def test_each_list_is_read_approved_exported_and_checked_in_three_seconds(
         if name in ("person_tier", "dealer_ranking", "call_in"):
             said = {"outcome": "harm a year on", "comparison": "those just below", "by": "Supt. A. Lee"}
             register_effect(home, name, stop_on=DAY + timedelta(days=60), **said)
-        lists.open_list(home, list_id, **READING)
+        for reader in (READING["reader"], "Supt. A. Lee"):
+            lists.open_list(home, list_id, **{**READING, "reader": reader})
         shared = {"recipient": "Unit", "agreement_id": "ISA-7", **READING}
         out = tmp_path / f"{name}.json"
         acts = {
