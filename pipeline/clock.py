@@ -22,9 +22,14 @@ def refuse_earlier(now: datetime, last: datetime | None, what: str) -> None:
         )
 
 
+def is_leap(now: datetime, last: datetime | None) -> bool:
+    """Return whether `now` is more than LEAP after `last`, the latest time that a home has recorded, if it has any."""
+    return last is not None and now > last + LEAP
+
+
 def refuse_leap(now: datetime, last: datetime | None, home: Path) -> None:
-    """Raise ClockError if `now` is more than LEAP after `last`, the latest time that a home has recorded."""
-    if last is not None and now > last + LEAP:
+    """Raise ClockError if `now` is far ahead of `last`, as `is_leap` says."""
+    if last is not None and is_leap(now, last):
         raise ClockError(
             f"the clock reads {local_text(now)}, {(now - last).days} days after the last record of home {home} "
             f"({local_text(last)}). Correct the clock. If it is right and the home lay still, an administrator accepts "

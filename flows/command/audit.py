@@ -200,7 +200,7 @@ def verify(home: "Home", anchor: Path | None) -> None:
 @click.option("--with-key", is_flag=True, help="With the home's key, on its machine, instead of an administrator.")
 @pass_home
 def clock(home: "Home", reason: str, by: str, with_key: bool) -> None:
-    """Accept the clock of the system where it is far ahead of the home because nobody used the home for a month.
+    """Accept the clock of the system where it is far ahead of the home because nobody used the home for long.
 
     Until then nothing is stored, run, read or decided: whatever is recorded under a wrong clock would block all that
     comes before it. The access log keeps who accepted it and why.

@@ -12,7 +12,7 @@ from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import require_purpose
 from pipeline.store.human_events import HumanEvent
 from pipeline.store.interface import TOMBSTONE
-from pipeline.store.migrations import copies_of
+from pipeline.store.migrations import copies_of, remove_copies
 
 # What no erasure in a home reaches; the command names it, because somebody has to.
 OUT_OF_REACH = (
@@ -117,6 +117,5 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
 
 def _delete_copies(home: Home) -> None:
     """Delete the copies of the store that upgrades kept: they hold the raw id."""
-    for copy in copies_of(home.store):
-        copy.unlink()
+    for copy in remove_copies(home.store):
         home.progress(f"deleted {copy}, the store before an upgrade: it would keep the identity of the erased person")

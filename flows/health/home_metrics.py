@@ -23,8 +23,8 @@ from prometheus_client.registry import Collector
 from flows.home.home import Home
 from flows.home.last_run import OUTCOMES, read_last_run
 from flows.human_log.audit_events import audit_events
-from flows.human_log.ledger import Ledger
-from models.governance.audits import report_statuses
+from flows.human_log.ledger import ledger_of
+from models.governance.audits import halted_because, report_statuses
 from pipeline.database import DatabaseError
 from pipeline.errors import HarmspotError
 from pipeline.publication.publish import runs
@@ -49,11 +49,10 @@ class StoreFigures:
 
 def store_figures(home: Home, store: Store) -> StoreFigures:
     """Read the figures of an open store."""
-    ledger = Ledger(tuple(store.ledger()), home.settings.force.zone)
-    now = home.now()
+    ledger, now = ledger_of(home, store), home.now()
     reports = report_statuses(audit_events(ledger), now, home.settings.audits)
     due = {report.about: report.fresh_until for report in reports if report.fresh_until}
-    return StoreFigures(store.health(), due, any(report.is_stale(now) for report in reports))
+    return StoreFigures(store.health(), due, halted_because(reports, now, ledger.zone) is not None)
 
 
 class HomeMetrics(Collector):

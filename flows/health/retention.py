@@ -23,7 +23,7 @@ from pipeline.privacy.access_log import require_purpose
 from pipeline.publication.evidence import cited_by_runs
 from pipeline.publication.publish import runs
 from pipeline.store.human_events import HumanEvent
-from pipeline.store.migrations import copies_of
+from pipeline.store.migrations import remove_copies
 from pipeline.store.retention import CATEGORIES, Edges, Kept
 
 REVIEW = timedelta(days=31)
@@ -63,17 +63,15 @@ def retain(home: Home, *, reader: str | None, purpose: str | None, is_dry: bool 
         )
     with at_desk(home) as desk:
         desk.store.refuse_mentions({"reader": reader, "purpose": purpose})
-        refuse_leap(
-            home.acting().now(), last_recorded(home, desk.store), home.path
-        )  # a wrong clock would drop too much
+        # A wrong clock would drop too much, in rehearsals, too.
+        refuse_leap(home.acting().now(), last_recorded(home, desk.store), home.path)
         home.log_access("retain", {"is_dry": is_dry}, reader=reader, purpose=purpose)
         table = _retain(desk, None if is_dry else str(reader))
-    copies = [] if is_dry else copies_of(home.store)
-    for copy in copies:
-        copy.unlink()
-    if not is_dry:
-        with open_home_store(home) as store:
-            store.rewrite(home.store, home.key, wait_s=home.settings.store.wait_s)
+    if is_dry:
+        return Retained(table)
+    copies = remove_copies(home.store)
+    with open_home_store(home) as store:
+        store.rewrite(home.store, home.key, wait_s=home.settings.store.wait_s)
     return Retained(table, len(copies))
 
 

@@ -11,7 +11,7 @@ from pipeline.complete_file import write_first
 from pipeline.database import attach, connect
 from pipeline.privacy.keys import begin_rotation, end_rotation, is_rotating, refuse_key_elsewhere
 from pipeline.publication.compaction import rewrite_publications
-from pipeline.store.migrations import copies_of
+from pipeline.store.migrations import remove_copies
 
 FILES = ("store.duckdb", "restricted.duckdb", "published.duckdb", "users.duckdb")
 ENCRYPTED = ("store.duckdb", "restricted.duckdb", "users.duckdb")
@@ -63,9 +63,7 @@ def rotate_key(home: Home, keep: Path | None = None) -> list[Path]:
     home.log_access("rotate_key", {}, reader=reader, purpose="to encrypt under a new key")
     home.key = begin_rotation(home.path)  # whoever goes on with this home opens what is written from here on
     compact(home)
-    copies = copies_of(home.store)
-    for copy in copies:
-        copy.unlink()
+    copies = remove_copies(home.store)
     _refuse_other_keys(home)
     home.key = end_rotation(home.path)
     return copies

@@ -5,7 +5,7 @@ from datetime import datetime
 from flows.home.home import Home
 from flows.home.store_access import last_recorded, open_home_store
 from flows.human_log.ledger import Ledger, ledger_of
-from pipeline.clock import LEAP, refuse_earlier
+from pipeline.clock import LEAP, is_leap, refuse_earlier
 from pipeline.errors import ClockError, StoreError
 from pipeline.privacy.access_log import CLOCK_ACCEPTED, NO_MARK, LogMark
 
@@ -39,7 +39,7 @@ def clock_leap(home: Home) -> datetime | None:
     """Return the latest time that the home has recorded if the clock is far ahead of it, else None."""
     with home.protecting(), open_home_store(home) as store:
         last = last_recorded(home, store)
-    return last if last and not home.is_rehearsal and home.acting().now() > last + LEAP else None
+    return last if not home.is_rehearsal and is_leap(home.acting().now(), last) else None
 
 
 def accept_clock(home: Home, *, reason: str, by: str) -> datetime:

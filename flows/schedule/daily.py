@@ -153,10 +153,11 @@ def _daily_run(home: Home, day: date, known_at: datetime | None, step: Call, *, 
     unreachable = step(ingest_reachable, home) if home.settings.ingest.sources else ()
     geography = step(read_map, home.settings)
     identity = step(identify_run, home, geography, home.midnight(day), known_at, allow_empty=allow_empty)
-    if not has_run(home.path, home.key, identity.run_id):  # else what is known was published before, and is no older
-        identity = replace(identity, unreachable=unreachable)
-    log.add_fields(run_id=identity.run_id)
     is_new = not has_run(home.path, home.key, identity.run_id)
+    if is_new and unreachable:  # else what is known was published before, and is no older
+        identity = replace(identity, unreachable=unreachable)
+        is_new = not has_run(home.path, home.key, identity.run_id)
+    log.add_fields(run_id=identity.run_id)
     if is_new:
         products = prioritise(home, identity, geography, step, allow_empty=allow_empty)
         identity = replace(identity, unusable_because=products.unusable_because)

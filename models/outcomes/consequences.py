@@ -161,8 +161,7 @@ def _row(indicator: Indicator, place: Place, evidence: Evidence, seed: int, othe
         because = f"fewer than {LEAST} on record {'before' if before < LEAST else 'since'}: too few to tell a change"
         return _unmeasured(row, indicator, because)
     departs = departures(whole, weeks.since, weeks.gap, seed)
-    season = None if departs is not None else _season(weeks)
-    return _measured(row, indicator, series, departs, season, weeks.since, seed)
+    return _measured(row, indicator, series, departs, weeks, seed)
 
 
 def _season(weeks: Weeks) -> str:
@@ -171,9 +170,8 @@ def _season(weeks: Weeks) -> str:
     return f"telling a change from a season needs a record since {needed:%Y-%m-%d}"
 
 
-def _measured(
-    row: Row, indicator: Indicator, series: Series, departs: Floats | None, season: str | None, since: int, seed: int
-) -> Row:
+def _measured(row: Row, indicator: Indicator, series: Series, departs: Floats | None, weeks: Weeks, seed: int) -> Row:
+    since, season = weeks.since, None if departs is not None else _season(weeks)
     is_since = since_weeks(row["weeks_before"], since, seed)
     drawn = series.draws(is_since, ~is_since)
     resampled = series.draws(*resampled_weeks(row["weeks_before"], since, seed))

@@ -22,7 +22,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.clock import LEAP, SKEW, refuse_earlier, refuse_leap
+from pipeline.clock import SKEW, is_leap, refuse_earlier, refuse_leap
 from pipeline.complete_file import flush
 from pipeline.errors import PurposeError
 from pipeline.local_time import local_text
@@ -214,7 +214,7 @@ class AccessLog:
         """Return the time that goes on to bind later entries, if it is not that of the entry; raises ClockError."""
         may_leap = self.may_leap or is_accepted
         if self.is_any_time:
-            return last if last and (at < last or (at > last + LEAP and not may_leap)) else None
+            return last if last and (at < last or (is_leap(at, last) and not may_leap)) else None
         refuse_earlier(at, last, f"the last entry of {self.path}")
         if not may_leap:
             refuse_leap(at, last, self.path.parent)

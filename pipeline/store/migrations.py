@@ -81,6 +81,14 @@ def copies_of(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{path.name}.before-*"))
 
 
+def remove_copies(path: Path) -> list[Path]:
+    """Delete the copies of the store at `path` that upgrades kept, and return where they were."""
+    copies = copies_of(path)
+    for copy in copies:
+        copy.unlink()
+    return copies
+
+
 def missing_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Return the migrations that the attached `store` lacks, in order.
 
