@@ -178,11 +178,14 @@ class StoreWorker:
         """Do work that no batch should wait for: switch to a new run, and deliver queued messages."""
         if self._home.settings.stream.live:
             self._step(follow_run, self)
-        if self._announcer.is_due() or self._watch.is_due():
+        if self._announcer.is_due():
             with self._session.opened() as store:
                 waiting = self._announcer.take(store)
                 self._watch.opened(store)
             self._step(deliver_changes, self._announcer, waiting)
+        elif self._watch.is_due():  # figures alone: whoever holds the store ends no stream
+            with suppress(StoreBusyError), self._session.opened() as store:
+                self._watch.opened(store)
 
     def keep(self, batch: StreamBatch) -> BatchCounts:
         """Run every stage of a batch and return the counts of its rows by outcome."""

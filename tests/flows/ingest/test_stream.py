@@ -15,9 +15,10 @@ from flows.home.home import Home
 from flows.home.stage import direct
 from flows.ingest.change_publisher import ChangePublisher
 from flows.ingest.ingest import new_decoder
-from flows.ingest.stream import StoreWorker, StreamBatch
+from flows.ingest.stream import StoreWorker, StreamBatch, StreamWatch
 from pipeline.errors import StoreBusyError
 from pipeline.events.batch import Record
+from pipeline.store.interface import Store
 from pipeline.store.session import StoreSession
 from tests.flows.ingest.test_live import incident
 from tests.publishers import MemoryPublisher
@@ -102,6 +103,29 @@ def test_an_expired_run_is_not_carried_on_though_the_process_lives(
     state, words = live_figures(home)
     assert state == "warning"
     assert "expired" in words
+
+
+def test_an_idle_stream_goes_on_where_somebody_holds_the_store_that_only_its_watch_asks_for(home: Home) -> None:
+    class Watch(StreamWatch):
+        seen = 0
+
+        def is_due(self) -> bool:
+            return True
+
+        def opened(self, store: Store) -> None:
+            self.seen += 1
+
+    watch, publisher = Watch(), ChangePublisher(home, MemoryPublisher())
+    with StoreSession(home.store, home.key, wait_s=0) as session:
+        keeper = StoreWorker(home, session, "test", publisher, direct, watch)
+        keeper.idle()  # nothing is left to announce
+        assert watch.seen == 1
+        with StoreSession(home.store, home.key, wait_s=5) as other, other.opened():
+            keeper.idle()
+        assert watch.seen == 1
+        keeper.idle()
+        assert watch.seen == 2
+        keeper.forget_figures()
 
 
 def test_whoever_is_told_to_stop_waits_for_nobodys_store(home: Home) -> None:
