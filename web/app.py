@@ -17,11 +17,12 @@ from flows.health.metrics_server import problem_of
 from flows.home import log
 from flows.home.home import Home
 from pipeline.errors import AccessError, HarmspotError, StoreBusyError
-from web import lists, notices, operations, record, today
-from web.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
+from web import record, today
+from web.acts import lists, notices, operations
 from web.day import Days
-from web.security import Bodies, Guard
-from web.visitors import INVENTED, TOKEN_FORM
+from web.entrance.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
+from web.entrance.security import Bodies, Guard
+from web.entrance.visitors import INVENTED, TOKEN_FORM
 
 OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz", "/metrics")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -22,11 +22,11 @@ from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.publication.publish import read_places
 from pipeline.publication.tables import Table, read_tables
 from pipeline.wording.catalogue import message
-from web.acts import Act, After, Field, Outcome, act_routes, acts_for
-from web.board import Board
+from web.acts.act import Act, After, Field, Outcome, act_routes, acts_for
+from web.acts.lists import FOUND, REPORT
 from web.day import TABLES, Days
-from web.lists import FOUND, REPORT
-from web.visitors import Visitor
+from web.entrance.board import Board
+from web.entrance.visitors import Visitor
 
 MOST_ROWS = 200
 FIRST = ("outcome_monitor", "promise", "data_quality", "quality_check")

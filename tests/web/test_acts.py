@@ -20,10 +20,10 @@ from pipeline.publication.publish import read_published, runs
 from tests.town import CLOCK, read_people
 from tests.users import PASSWORD, name_in
 from tests.web.conftest import BELL, ITO, LEE, REYES, WOOD, Browser, browser_of
-from web.lists import ACTS as LIST_ACTS
-from web.lists import EFFECT_ACTS
-from web.notices import ACTS
-from web.operations import ACTS as OPERATION_ACTS
+from web.acts.lists import ACTS as LIST_ACTS
+from web.acts.lists import EFFECT_ACTS
+from web.acts.notices import ACTS
+from web.acts.operations import ACTS as OPERATION_ACTS
 from web.record import ACTS as AUDIT_ACTS
 
 WHY = "Read all five records; they hold."

@@ -22,9 +22,9 @@ from models.governance.list_effects import CHOSEN_LISTS
 from pipeline.pages.base import page_rows
 from pipeline.privacy.signed_export import NOT_GROUNDS
 from pipeline.wording.catalogue import message
-from web.acts import Act, After, Field, Outcome, act_routes, acts_for, reason
-from web.board import Board
-from web.visitors import Visitor
+from web.acts.act import Act, After, Field, Outcome, act_routes, acts_for, reason
+from web.entrance.board import Board
+from web.entrance.visitors import Visitor
 
 
 def _opened(home: Home, list_id: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:

@@ -24,9 +24,9 @@ from pipeline.pages.notice_outline import outline
 from pipeline.pages.notice_pdf import notice_pdf
 from pipeline.publication.publish import read_published
 from pipeline.wording.catalogue import message
-from web.acts import Act, After, Do, Field, Outcome, act_routes, acts_for, reason
-from web.board import Board
-from web.visitors import Visitor
+from web.acts.act import Act, After, Do, Field, Outcome, act_routes, acts_for, reason
+from web.entrance.board import Board
+from web.entrance.visitors import Visitor
 
 MANNERS = tuple(sorted({manner for kind in KINDS.values() for manner in kind.manners}))
 SPEAKER = Field("speaker", message("Who makes the statement"), "choice", ("person", "resident", "partner"))

@@ -26,8 +26,8 @@ from pipeline.pages.base import page_environment, read_asset
 from pipeline.pages.report import with_axes
 from pipeline.privacy.pii_guard import without_people
 from pipeline.wording.catalogue import message
-from web.security import Attempts, Forms
-from web.visitors import Visitor, Visitors
+from web.entrance.security import Attempts, Forms
+from web.entrance.visitors import Visitor, Visitors
 
 COOKIE, NONCE = "harmspot", "harmspot-form"
 SESSION_S = 12 * 60 * 60

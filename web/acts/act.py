@@ -19,8 +19,8 @@ from pipeline.complete_file import write_complete
 from pipeline.errors import AccessError, HarmspotError
 from pipeline.privacy.pii_guard import without_people
 from pipeline.wording.catalogue import message
-from web.board import Board
-from web.visitors import Visitor
+from web.entrance.board import Board
+from web.entrance.visitors import Visitor
 
 FORGED = message("This form is not of your session, or the board was started anew: load the page again.")
 MISSING = message("{field} is missing")
