@@ -18,7 +18,7 @@ from flows.home import log
 from flows.home.home import Home
 from pipeline.errors import AccessError, HarmspotError, StoreBusyError
 from web import record, today
-from web.acts import lists, notices, operations
+from web.acts import embargoes, lists, notices, operations, people, users, visits
 from web.day import Days
 from web.entrance.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
 from web.entrance.security import Bodies, Guard
@@ -41,9 +41,8 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
     _add_entrance(app, board)
     _add_health(app, board, days)
     app.include_router(today.routes(board, days))
-    app.include_router(notices.routes(board))
-    app.include_router(lists.routes(board))
-    app.include_router(operations.routes(board))
+    for each in (notices, lists, operations, embargoes, visits, people, users):
+        app.include_router(each.routes(board))
     app.include_router(record.routes(board, days))
     return Guard(Door(Bodies(app), board), (*LOOPBACK, *host_names), is_tls=is_tls)
 

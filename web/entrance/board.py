@@ -36,10 +36,12 @@ PAGES = (  # path, name, and the verb whose roles may see it
     ("/", message("Today"), "show"),
     ("/compare", message("Compare"), "show"),
     ("/notices", message("Notices"), "notices list"),
+    ("/visits", message("Visits"), "show"),
     ("/operations", message("Operations"), "show"),
     ("/lists", message("Lists of people"), "lists show"),
     ("/audits", message("Audits"), "audit status"),
     ("/record", message("Record"), "show"),
+    ("/users", message("Users"), "users list"),
 )
 
 
@@ -96,6 +98,10 @@ class Board:
             with reading_in(lambda: home.settings.force.zone), marking_reads(home, verbs[-1]):
                 yield home
 
+    def may(self, visitor: Visitor | None, *verbs: str) -> bool:
+        """Return whether the role of a visitor may do the verbs."""
+        return visitor is not None and may(visitor.session.role, verbs)
+
     def visitor_of(self, request: Request) -> Visitor | None:
         """Return who sends a request."""
         found = request.scope.get("harmspot.visitor")
@@ -112,10 +118,10 @@ class Board:
         frame = {
             "visitor": visitor,
             "is_rehearsal": self.home.is_rehearsal,
-            "pages": [page for page in PAGES if visitor and may(visitor.session.role, [page[2]])],
+            "pages": [page for page in PAGES if self.may(visitor, page[2])],
             "here": request.url.path,
             "token": lambda path: self.forms.token(secret, path),
-            "may": lambda *verbs: visitor is not None and may(visitor.session.role, verbs),
+            "may": lambda *verbs: self.may(visitor, *verbs),
             "force": self.home.settings.force.name,
         }
         answer = HTMLResponse(self.environment.get_template(template).render({**frame, **values}), status)
