@@ -21,7 +21,7 @@ from web import record, today
 from web.acts import embargoes, lists, notices, operations, people, users, visits
 from web.day import Days
 from web.entrance.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
-from web.entrance.security import Bodies, Guard
+from web.entrance.security import Bodies, Guard, log_refusal
 from web.entrance.visitors import INVENTED, TOKEN_FORM
 
 OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz", "/metrics")
@@ -81,6 +81,7 @@ class Door:
                 return PlainTextResponse("Too many sessions that nobody knows; wait a minute.", 429)
         if is_open or board.visitor_of(request):
             return None
+        log_refusal(request.scope, 401)
         return board.to_sign_in(request)
 
 
@@ -148,7 +149,10 @@ def _add_entrance(app: FastAPI, board: Board) -> None:
 
 async def _fields(request: Request) -> dict[str, str]:
     """Return the fields of a short form."""
-    pairs = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=20)
+    try:
+        pairs = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=20)
+    except ValueError:  # too many
+        return {}
     return {name: values[-1] for name, values in pairs.items()}
 
 

@@ -19,11 +19,12 @@ from pipeline.errors import HarmspotError
 from pipeline.publication.publish import read_published, runs
 from tests.town import CLOCK, read_people
 from tests.users import PASSWORD, name_in
-from tests.web.conftest import BELL, ITO, LEE, REYES, WOOD, Browser, browser_of
+from tests.web.conftest import BELL, ITO, LEE, REYES, WOOD, Browser, browser_of, visiting
 from web.acts.lists import ACTS as LIST_ACTS
 from web.acts.lists import EFFECT_ACTS
 from web.acts.notices import ACTS
 from web.acts.operations import ACTS as OPERATION_ACTS
+from web.app import create_app
 from web.record import ACTS as AUDIT_ACTS
 
 WHY = "Read all five records; they hold."
@@ -205,7 +206,8 @@ def test_the_same_acts_by_board_and_by_command_leave_the_same_and_are_refused_al
     by_command, by_board = copy_of_run("command"), copy_of_run("board")
     report = tmp_path / "report.html"
     report.write_text("<p>read and found sound</p>")
-    browsers = {who: browser_of(by_board) for who in (BELL, REYES, LEE, ITO, WOOD)}
+    board = create_app(by_board)
+    browsers = {who: visiting(board) for who in (BELL, REYES, LEE, ITO, WOOD)}
     for who, browser in browsers.items():
         assert browser.sign_in(who).status_code == 303
     is_refused = []

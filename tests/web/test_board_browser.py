@@ -1,12 +1,9 @@
 """The board in a real browser: look, select, explain, approve with two users; by keys, on a phone, alone."""
 
-import asyncio
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,7 +11,8 @@ import pytest
 from flows.home.home import Home
 from pipeline.publication.publish import read_published
 from tests.town import TownRun
-from tests.web.conftest import BELL, REYES
+from tests.web.conftest import BELL, REYES, serving
+from web.app import create_app
 
 axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -30,24 +28,9 @@ def served(
     shared: Path, town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Home]]:
     """The address of a board of a copy of the town's home."""
-    import uvicorn
-
-    from web.app import create_app
-
     home = new_home(Path(shutil.copytree(shared / "run", tmp_path_factory.mktemp("board") / "home")))
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(home), log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=1
-        )
-    )
-    thread = Thread(target=lambda: asyncio.run(server.serve([listening])))
-    thread.start()
-    yield f"http://localhost:{listening.getsockname()[1]}", home
-    server.should_exit = True
-    thread.join()
-    listening.close()
+    with serving(create_app(home)) as port:
+        yield f"http://localhost:{port}", home
 
 
 @pytest.fixture(scope="module")

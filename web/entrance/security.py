@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from collections import defaultdict, deque
@@ -11,6 +12,8 @@ from threading import Lock
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flows.home import log
 
 MOST_BYTES = 8 * 2**20  # of a body: a report that is signed; a form has a few hundred
 MOST_OPEN_BYTES = 2**14  # of a body of whoever has not signed in
@@ -30,6 +33,13 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+
+
+def log_refusal(scope: Scope, status: int) -> None:
+    """Log that a request was refused, but for what a rule said: which address sent it, and nothing that it named."""
+    if 400 <= status < 500 and status not in (409, 422):
+        address = (scope.get("client") or ("an unknown address",))[0]
+        log.write(f"refused with {status}: a {scope['method']} from {address}", logging.WARNING)
 
 
 class Guard:
@@ -52,6 +62,7 @@ class Guard:
                 kept = [pair for pair in message["headers"] if pair[0] != b"server"]
                 is_said = any(name == b"cache-control" for name, _ in kept)
                 stored = [] if is_said else [(b"cache-control", b"no-store")]
+                log_refusal(scope, message["status"])
                 message = {**message, "headers": [*kept, *self._headers, *stored]}
             await send(message)
 
