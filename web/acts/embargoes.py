@@ -67,8 +67,8 @@ ACTS = {
             message("Put a market under an embargo"),
             message(
                 "Nothing names the market until the day is over: no notice, plan, visit, layer, page or kept run. "
-                "Copies elsewhere, such as printed notices, are yours to collect. Given again, it lasts until the later "
-                "day."
+                "Copies elsewhere, such as printed notices, are yours to collect. Given again, it lasts until the "
+                "later day."
             ),
             (MARKET, reason(), Field("until", message("Last day, within 90 days"), "day")),
             _embargoed,
