@@ -134,7 +134,9 @@ WEB = {
         "flows.run",
         "flows.decisions",
         "flows.outputs",
-    }
+        "web.gis",
+    },
+    "web.gis": {"flows.home", "flows.outputs"},
 }
 ALLOWED: dict[str, set[str]] = (
     PIPELINE | MODELS | GEO | {room: {*below, "pipeline", "geo", "models"} for room, below in (FLOWS | WEB).items()}

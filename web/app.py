@@ -20,6 +20,9 @@ from pipeline.errors import AccessError, HarmspotError, StoreBusyError
 from web import lists, notices, operations, record, today
 from web.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
 from web.day import Days
+from web.gis.access import needs_token, token_of
+from web.gis.service import PATH as MAP_PATH
+from web.gis.service import MapService, is_open
 from web.security import Bodies, Guard
 from web.visitors import INVENTED, TOKEN_FORM
 
@@ -44,6 +47,7 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
     app.include_router(lists.routes(board))
     app.include_router(operations.routes(board))
     app.include_router(record.routes(board, days))
+    app.mount(MAP_PATH, MapService(home, days.get, board.page, host_names, is_tls=is_tls).app())
     return Guard(Door(Bodies(app), board), (*LOOPBACK, *host_names), is_tls=is_tls)
 
 
@@ -73,6 +77,8 @@ class Door:
     def _visiting(self, request: Request, token: str | None) -> Response | None:
         """Note the visitor; return the answer to whoever is none and asks for what needs one."""
         board, address = self._board, request.client.host if request.client else ""
+        if request.url.path == MAP_PATH or request.url.path.startswith(f"{MAP_PATH}/"):
+            return self._reading(token_of(request.headers.get("authorization", "")) or token, address)
         is_open = request.url.path.startswith(OPEN_PATHS)
         if token is not None and not is_open:
             visitor = board.visitors.visitor(token)
@@ -82,6 +88,15 @@ class Door:
         if is_open or board.visitor_of(request):
             return None
         return board.to_sign_in(request)
+
+    def _reading(self, token: str | None, address: str) -> Response | None:
+        """Return the answer to whoever may not read the map service."""
+        board = self._board
+        if is_open(board.home) or board.visitors.may_read(token):
+            return None
+        if token is not None and board.attempts.is_too_many(address):
+            return PlainTextResponse("Too many tokens that nobody knows; wait a minute.", 429)
+        return needs_token()
 
 
 def _cookies(request: Request) -> dict[str, str]:
