@@ -129,7 +129,8 @@ _WEB = {"flows.home", "flows.health", "flows.users", "flows.human_log", "flows.r
 WEB = {
     "web.entrance": _WEB,
     "web.acts": {*_WEB, "flows.evaluation", "web.entrance"},
-    "web": {*_WEB, "web.entrance", "web.acts"},
+    "web": {*_WEB, "web.entrance", "web.acts", "web.gis"},
+    "web.gis": {"flows.home", "flows.outputs"},
 }
 ALLOWED: dict[str, set[str]] = (
     PIPELINE | MODELS | GEO | {room: {*below, "pipeline", "geo", "models"} for room, below in (FLOWS | WEB).items()}

@@ -23,6 +23,9 @@ from web.day import Days
 from web.entrance.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
 from web.entrance.security import Bodies, Guard, log_refusal
 from web.entrance.visitors import INVENTED, TOKEN_FORM
+from web.gis.access import needs_token, token_of
+from web.gis.service import PATH as MAP_PATH
+from web.gis.service import MapService, is_open
 
 OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz", "/metrics")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -44,6 +47,7 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
     for each in (notices, lists, operations, embargoes, visits, people, users):
         app.include_router(each.routes(board))
     app.include_router(record.routes(board, days))
+    app.mount(MAP_PATH, MapService(home, days.get, board.page, host_names, is_tls=is_tls).app())
     return Guard(Door(Bodies(app), board), (*LOOPBACK, *host_names), is_tls=is_tls)
 
 
@@ -73,6 +77,8 @@ class Door:
     def _visiting(self, request: Request, token: str | None) -> Response | None:
         """Note the visitor; return the answer to whoever is none and asks for what needs one."""
         board, address = self._board, request.client.host if request.client else ""
+        if request.url.path == MAP_PATH or request.url.path.startswith(f"{MAP_PATH}/"):
+            return self._reading(token_of(request.headers.get("authorization", "")) or token, address)
         is_open = request.url.path.startswith(OPEN_PATHS)
         if token is not None and not is_open:
             visitor = board.visitors.visitor(token)
@@ -83,6 +89,15 @@ class Door:
             return None
         log_refusal(request.scope, 401)
         return board.to_sign_in(request)
+
+    def _reading(self, token: str | None, address: str) -> Response | None:
+        """Return the answer to whoever may not read the map service."""
+        board = self._board
+        if is_open(board.home) or board.visitors.may_read(token):
+            return None
+        if token is not None and board.attempts.is_too_many(address):
+            return PlainTextResponse("Too many tokens that nobody knows; wait a minute.", 429)
+        return needs_token()
 
 
 def _cookies(request: Request) -> dict[str, str]:

@@ -365,6 +365,13 @@ class ScheduleSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Who may read the map service of the board: whoever reaches it if `is_map_open`."""
+
+    is_map_open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a run."""
 
@@ -393,6 +400,7 @@ class Settings:
     partners: PartnersSettings
     stream: StreamSettings
     schedule: ScheduleSettings
+    web: WebSettings
     log: LogSettings
 
     def __post_init__(self) -> None:
@@ -454,6 +462,7 @@ NOT_DECIDING = (
     "partners",
     "stream",
     "schedule",
+    "web",
     "log",
 )
 

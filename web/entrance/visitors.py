@@ -11,7 +11,7 @@ from threading import RLock
 
 from flows.home.home import Home
 from flows.users.admission import marking_reads, refuse_empty_words
-from flows.users.login import UNKNOWN, log_in, log_out, refused, session_of
+from flows.users.login import log_in, log_out, refused, session_of
 from pipeline.errors import AccessError
 from pipeline.users.credentials import token_hash
 from pipeline.users.session import TOKEN, Session
@@ -72,10 +72,16 @@ class Visitors:
 
     def visitor(self, token: str | None) -> Visitor | None:
         """Return who holds a token, None where nobody does; an unknown one is logged."""
-        if token is None or not TOKEN_FORM.fullmatch(token):
+        session = self._session(token) if token and TOKEN_FORM.fullmatch(token) else None
+        if session and session.how == TOKEN:
+            with self.lock:
+                refused(self._home, session.user_id, "the board is for people, not for services")
             return None
-        session = self._session(token)
-        return Visitor(session, token) if session else None
+        return Visitor(session, token) if session and token else None
+
+    def may_read(self, token: str | None) -> bool:
+        """Return whether somebody holds a token, a service or whoever has signed in; an unknown one is logged."""
+        return token is not None and TOKEN_FORM.fullmatch(token) is not None and self._session(token) is not None
 
     def sign_out(self, home: Home, token: str) -> None:
         """End a session."""
@@ -87,7 +93,7 @@ class Visitors:
     def known(self, token: str | None) -> Visitor | None:
         """Return who holds a token, where that was asked a moment ago; None says nothing."""
         session = self._known_session(token_hash(token)) if token and TOKEN_FORM.fullmatch(token) else None
-        return Visitor(session, token) if session and token else None
+        return Visitor(session, token) if session and token and session.how != TOKEN else None
 
     def _known_session(self, hashed: str) -> Session | None:
         if self._home.is_rehearsal:
@@ -104,8 +110,6 @@ class Visitors:
         try:
             with self.lock:
                 session = session_of(home, token)
-                if session.how == TOKEN:
-                    raise refused(home, session.user_id or UNKNOWN, "the board is for people, not for services")
         except AccessError:
             return None
         if len(self._known) > 10_000:
