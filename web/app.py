@@ -2,11 +2,10 @@
 
 import logging
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -20,9 +19,10 @@ from pipeline.errors import AccessError, HarmspotError, StoreBusyError
 from web import record, today
 from web.acts import embargoes, lists, notices, operations, people, users, visits
 from web.day import Days
-from web.entrance.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
+from web.entrance import sign_in
+from web.entrance.board import COOKIE, MEDIA, NONCE, Board, new_nonce
 from web.entrance.security import Bodies, Guard, log_refusal
-from web.entrance.visitors import INVENTED, TOKEN_FORM
+from web.entrance.visitors import TOKEN_FORM
 from web.gis.access import needs_token, token_of
 from web.gis.service import PATH as MAP_PATH
 from web.gis.service import MapService, is_open
@@ -41,7 +41,8 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
     days = Days(home)
     app = FastAPI(title="harmspot board", docs_url=None, redoc_url=None, openapi_url=None)
     _add_errors(app, board)
-    _add_entrance(app, board)
+    _add_files(app, board)
+    app.include_router(sign_in.routes(board))
     _add_health(app, board, days)
     app.include_router(today.routes(board, days))
     for each in (notices, lists, operations, embargoes, visits, people, users):
@@ -109,49 +110,8 @@ def _cookies(request: Request) -> dict[str, str]:
     return {name: morsel.value for name, morsel in jar.items()}
 
 
-def _add_entrance(app: FastAPI, board: Board) -> None:
-    """Add sign-in, sign-out and the static files."""
-
-    def form(request: Request, status: int = 200, why: str = "", then: str = "/") -> Response:
-        names = list(INVENTED.items()) if board.home.is_rehearsal else []
-        return board.page(request, "sign_in.html.jinja", status=status, why=why, then=_inside(then), names=names)
-
-    @app.get("/sign-in")
-    def ask(request: Request, then: str = "/") -> Response:
-        return form(request, then=then)
-
-    @app.post("/sign-in")
-    async def sign_in(request: Request) -> Response:
-        given = await _fields(request)
-        return await run_in_threadpool(enter, request, given)
-
-    def enter(request: Request, given: dict[str, str]) -> Response:
-        then, home = _inside(given.get("then", "/")), board.fresh_home()
-        if not board.forms.is_genuine(given.get("token"), request.scope["harmspot.nonce"], "/sign-in"):
-            return form(request, 403, home.catalogue.text("This form is too old: try again."), then)
-        if board.attempts.is_too_many(request.client.host if request.client else ""):
-            return form(request, 429, home.catalogue.text("Too many attempts; wait a minute."), then)
-        try:
-            token = board.visitors.sign_in(
-                home, given.get("name", ""), given.get("password", ""), given.get("purpose", "")
-            )
-        except HarmspotError as error:
-            return form(request, 403, str(error), then)
-        answer = RedirectResponse(then, 303)
-        board.set_cookie(answer, COOKIE, token, SESSION_S)
-        answer.delete_cookie(NONCE, path="/")
-        return answer
-
-    @app.post("/sign-out")
-    async def sign_out(request: Request) -> Response:
-        given = await _fields(request)
-        visitor = board.visitor_of(request)
-        if visitor is None or not board.forms.is_genuine(given.get("token"), visitor.secret, "/sign-out"):
-            return board.message(request, 403, "Refused", "This form is not of your session: load the page again.")
-        await run_in_threadpool(board.visitors.sign_out, board.fresh_home(), visitor.secret)
-        answer = RedirectResponse("/sign-in", 303)
-        answer.delete_cookie(COOKIE, path="/")
-        return answer
+def _add_files(app: FastAPI, board: Board) -> None:
+    """Add the static files."""
 
     @app.get("/static/{version}/{name}")
     def static(version: str, name: str) -> Response:
@@ -160,21 +120,6 @@ def _add_entrance(app: FastAPI, board: Board) -> None:
             return PlainTextResponse("There is no such file.", 404)
         headers = {"cache-control": "public, max-age=31536000, immutable"}
         return Response(known[1], media_type=MEDIA[name.rsplit(".", 1)[1]], headers=headers)
-
-
-async def _fields(request: Request) -> dict[str, str]:
-    """Return the fields of a short form."""
-    try:
-        pairs = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=20)
-    except ValueError:  # too many
-        return {}
-    return {name: values[-1] for name, values in pairs.items()}
-
-
-def _inside(target: str) -> str:
-    """Return an address of this board, else its first page: a form must not send anybody elsewhere."""
-    is_inside = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
-    return target if is_inside and "\\" not in target else "/"
 
 
 def _add_health(app: FastAPI, board: Board, days: Days) -> None:

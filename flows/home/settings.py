@@ -38,6 +38,7 @@ from pipeline.messages.partners import Partner
 from pipeline.privacy.short_ids import SOURCE_IDS
 from pipeline.sources.registry import is_source_name, settings_type
 from pipeline.typed_sections import Sections, build_typed, checked_keys
+from pipeline.users.oidc import OidcSettings
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # The keys of `geo.layers.FORMATS`, whose libraries are heavy; a test holds them to each other.
@@ -366,9 +367,10 @@ class ScheduleSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Who may read the map service of the board: whoever reaches it if `is_map_open`."""
+    """Who may read the map service of the board: whoever reaches it if `is_map_open`; sign-in through a provider."""
 
     is_map_open: bool
+    oidc: OidcSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,15 @@ NEW = Field("new", message("New password"), "password")
 
 def _added(home: Home, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
     user = add_user(home, values["user"], values["role"], values["new"])
-    return Outcome(home.catalogue.text("{name} is added, {role}.", name=user.user_id, role=home.catalogue.text(user.role)))
+    return Outcome(
+        home.catalogue.text("{name} is added, {role}.", name=user.user_id, role=home.catalogue.text(user.role))
+    )
 
 
 def _moved(home: Home, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
     user = set_role(home, values["user"], values["role"])
-    return Outcome(home.catalogue.text("{name} is now {role}.", name=user.user_id, role=home.catalogue.text(user.role)))
+    role = home.catalogue.text(user.role)
+    return Outcome(home.catalogue.text("{name} is now {role}.", name=user.user_id, role=role))
 
 
 def _disabled(home: Home, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:

@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from fastapi import Request
@@ -133,9 +133,12 @@ class Board:
         """Return a page that says one thing."""
         return self.page(request, "message.html.jinja", status=status, title=title, said=without_people(said))
 
-    def set_cookie(self, answer: Response, name: str, value: str, max_age: int | None = None) -> None:
-        """Set a cookie that no script reads and no other site sends."""
-        answer.set_cookie(name, value, max_age=max_age, httponly=True, samesite="strict", secure=self.is_tls, path="/")
+    def set_cookie(
+        self, answer: Response, name: str, value: str, max_age: int | None = None, *, is_sent_back: bool = False
+    ) -> None:
+        """Set a cookie that no script reads and no other site sends, unless it links here and `is_sent_back`."""
+        samesite: Literal["lax", "strict"] = "lax" if is_sent_back else "strict"
+        answer.set_cookie(name, value, max_age=max_age, httponly=True, samesite=samesite, secure=self.is_tls, path="/")
 
     def to_sign_in(self, request: Request) -> Response:
         """Send whoever has not signed in to do so, and bring a reader back afterwards."""

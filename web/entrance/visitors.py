@@ -11,7 +11,7 @@ from threading import RLock
 
 from flows.home.home import Home
 from flows.users.admission import marking_reads, refuse_empty_words
-from flows.users.login import log_in, log_out, refused, session_of
+from flows.users.login import log_in, log_in_vouched, log_out, refused, session_of
 from pipeline.errors import AccessError
 from pipeline.users.credentials import token_hash
 from pipeline.users.session import TOKEN, Session
@@ -57,18 +57,29 @@ class Visitors:
 
     def sign_in(self, home: Home, name: str, password: str, purpose: str) -> str:
         """Begin a session and return its token; raises as `flows.users.login.log_in`."""
-        refuse_empty_words({"purpose": purpose})
-        if not purpose.strip():
-            raise AccessError("purpose is missing: say in some words what you are going to do")
+        self.check_purpose(home, purpose)
         if not home.is_rehearsal:
             with self.lock, marking_reads(home, "login"):
-                home.refuse_mentions({"purpose": purpose})
                 return log_in(home, name, password, purpose)
         if name not in INVENTED:
             raise AccessError("choose one of the invented names")
         token = f"hs_{secrets.token_urlsafe(32)}"
         self._invented[token_hash(token)] = Session(name, INVENTED[name], REHEARSAL, purpose)
         return token
+
+    def sign_in_vouched(self, home: Home, name: str, purpose: str) -> str:
+        """Begin a session of a user for whom a provider vouches; raises as `flows.users.login.log_in_vouched`."""
+        with self.lock, marking_reads(home, "login"):
+            return log_in_vouched(home, name, purpose)
+
+    def check_purpose(self, home: Home, purpose: str) -> None:
+        """Raise AccessError for a purpose that is missing, says nothing or names somebody."""
+        refuse_empty_words({"purpose": purpose})
+        if not purpose.strip():
+            raise AccessError("purpose is missing: say in some words what you are going to do")
+        if not home.is_rehearsal:
+            with self.lock:
+                home.refuse_mentions({"purpose": purpose})
 
     def visitor(self, token: str | None) -> Visitor | None:
         """Return who holds a token, None where nobody does; an unknown one is logged."""
