@@ -18,6 +18,7 @@ from flows.home.home import Home
 from pipeline.errors import AccessError, HarmspotError, StoreBusyError
 from web import record, today
 from web.acts import embargoes, lists, notices, operations, people, users, visits
+from web.base_map import BaseMap
 from web.day import Days
 from web.entrance import sign_in
 from web.entrance.board import COOKIE, MEDIA, NONCE, Board, new_nonce
@@ -39,6 +40,8 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
     """
     board = Board(home, is_tls=is_tls)
     days = Days(home)
+    base = BaseMap(home.settings.web.base_map)
+    board.environment.globals["has_base_map"] = home.settings.web.base_map is not None
     app = FastAPI(title="harmspot board", docs_url=None, redoc_url=None, openapi_url=None)
     _add_errors(app, board)
     _add_files(app, board)
@@ -48,8 +51,9 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
     for each in (notices, lists, operations, embargoes, visits, people, users):
         app.include_router(each.routes(board))
     app.include_router(record.routes(board, days))
+    app.include_router(base.routes())
     app.mount(MAP_PATH, MapService(home, days.get, board.page, host_names, is_tls=is_tls).app())
-    return Guard(Door(Bodies(app), board), (*LOOPBACK, *host_names), is_tls=is_tls)
+    return Guard(Door(Bodies(app), board), (*LOOPBACK, *host_names), is_tls=is_tls, tile_origin=base.origin)
 
 
 class Door:

@@ -33,7 +33,7 @@ from models.places.quality_checks import QualityConfig
 from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
 from pipeline.given_yaml import read_given_yaml
-from pipeline.map_link import check_map_link
+from pipeline.map_link import base_map_at, check_map_link
 from pipeline.messages.partners import Partner
 from pipeline.privacy.short_ids import SOURCE_IDS
 from pipeline.sources.registry import is_source_name, settings_type
@@ -367,9 +367,10 @@ class ScheduleSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Who may read the map service of the board: whoever reaches it if `is_map_open`; sign-in through a provider."""
+    """The board: who may read its map service (whoever reaches it if `is_map_open`), base map, identity provider."""
 
     is_map_open: bool
+    base_map: Annotated[str | None, base_map_at]
     oidc: OidcSettings
 
 

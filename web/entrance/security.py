@@ -45,9 +45,12 @@ def log_refusal(scope: Scope, status: int) -> None:
 class Guard:
     """Refuses hosts and addresses that no route should see; adds the headers, and `no-store` unless a route differs."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], *, is_tls: bool) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], *, is_tls: bool, tile_origin: str | None = None) -> None:
         self._app, self._hosts = app, frozenset(hosts)
         more = {"strict-transport-security": "max-age=31536000"} if is_tls else {}
+        if tile_origin:
+            policy = POLICY.replace("connect-src 'self'", f"connect-src 'self' {tile_origin}")
+            more["content-security-policy"] = policy.replace("img-src 'self'", f"img-src 'self' {tile_origin}")
         self._headers = [(name.encode(), value.encode()) for name, value in {**HEADERS, **more}.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
