@@ -72,7 +72,8 @@ def begin(settings: OidcSettings, back_to: str) -> tuple[Attempt, str]:
     AccessError
         The provider does not answer, or its description is not that of the issuer.
     """
-    attempt = Attempt(*(secrets.token_urlsafe(32) for _ in range(2)), secrets.token_urlsafe(48), back_to)
+    state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
+    attempt = Attempt(state, nonce, verifier, back_to)
     with _client(settings, back_to) as client:
         address = _described(client, settings)["authorization_endpoint"]
         url, _ = client.create_authorization_url(
