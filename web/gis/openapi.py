@@ -1,4 +1,4 @@
-"""The description of the service in OpenAPI 3.0: each path with its parameters, as the collections of a run have them."""
+"""The description of the service in OpenAPI 3.0: each path with its parameters, for the collections of a run."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -151,7 +151,7 @@ class _Paths:
         refused = {"$ref": "#/components/responses/refused"}
         answers: dict[str, Any] = {"200": {"description": about, "content": content or _content(JSON)}}
         answers |= {"204": {"description": "Nothing is there."}} if empty else {}
-        answers |= {status: refused for status in ("400", "401", "404", "503")}
+        answers |= dict.fromkeys(("400", "401", "404", "503"), refused)
         name = "".join(part.strip("{}").title() for part in address.split("/")) or "Landing"
         self.paths[address] = {
             "get": {

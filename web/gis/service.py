@@ -16,11 +16,21 @@ from flows.home.home import Home
 from pipeline.errors import HarmspotError, StoreBusyError
 from pipeline.publication.publish import runs
 from web.gis import documents, openapi
-from web.gis.answer import GEOJSON, JSON, is_page, json_answer, self_links, stamped
+from web.gis.answer import (
+    GEOJSON,
+    JSON,
+    feature,
+    feature_collection,
+    is_page,
+    json_answer,
+    no_features,
+    page_links,
+    self_links,
+    stamped,
+)
 from web.gis.asked import OF_ITEM, OF_ITEMS, OF_RUN, asked_of, parameters, run_of
 from web.gis.collection import Run, collection_of, collections_of
 from web.gis.crs import CRS84, chosen
-from web.gis.features import feature, feature_collection, no_features, page_links
 from web.gis.refusal import RefusalError
 from web.gis.tiles import MVT, tile_of
 
