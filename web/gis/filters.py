@@ -58,6 +58,7 @@ FOLDS: Mapping[str, Callable[[str], str]] = {
     "casei": str.casefold,
     "accenti": lambda text: "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)),
 }
+OF_TWO = {"like", *COMPARES, *ARITHMETIC, *SPATIAL, *TEMPORAL}
 
 
 def matching(collection: Collection, text: str, language: str, system: Coordinates) -> "np.ndarray[Any, Any]":
@@ -210,6 +211,9 @@ class Reading:
             value, low, high = _args(op, values, 3)
             parts = (compared(">=", value, low), compared("<=", value, high))
             return self._all(parts, is_and=True)
+        if name not in OF_TWO:
+            known = ", ".join(["CASEI", "ACCENTI", *(each.upper() for each in (*SPATIAL, *TEMPORAL))])
+            raise RefusalError(f"filter: {op[:60]!r} is no function of the service; it has {known}")
         left, right = _args(op, values, 2)
         return self._of_two(op, name, left, right)
 
@@ -224,10 +228,7 @@ class Reading:
             if {left.kind, right.kind} != {"shape"}:
                 raise RefusalError(f"filter: {op} takes two geometries, not a {left.kind} and a {right.kind}")
             return Value("boolean", SPATIAL[name](left.data, right.data))
-        if name in TEMPORAL:
-            return _timed(op, left, right)
-        known = ", ".join(["CASEI", "ACCENTI", *(each.upper() for each in (*SPATIAL, *TEMPORAL))])
-        raise RefusalError(f"filter: {op[:60]!r} is no function of the service; it has {known}")
+        return _timed(op, left, right)
 
     @property
     def _count(self) -> int:
