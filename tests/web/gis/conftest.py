@@ -1,14 +1,14 @@
 """A map service to ask: in the process, and at an address of its own for GDAL, QGIS and OWSLib."""
 
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from socket import socket
 from typing import Any
 
 import geopandas as gpd
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from flows.home.home import Home
@@ -64,21 +64,28 @@ def frames(town_run: TownRun) -> dict[str, gpd.GeoDataFrame]:
 
 
 @pytest.fixture(scope="session")
-def address(town_run: TownRun) -> Iterator[str]:
-    """The address of the service, which answers by HTTP."""
-    config = uvicorn.Config(create_app(town_run.home), port=0, log_level="warning", ws="none", lifespan="off")
-    server = uvicorn.Server(config)
-    with closing(config.bind_socket()) as listening:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        wait_for(lambda: server.started)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/gis"
-        server.should_exit = True
-        thread.join()
+def address(town_run: TownRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `harmspot web`: a process of its own, as GDAL in this one waits without letting threads answer."""
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home, said = town_run.home, tmp_path_factory.mktemp("web") / "log"
+    command = [sys.executable, "-c", "from flows.command import main; main()", "--home", str(home.path)]
+    command += ["--config", str(home.config_file), "web", "--port", str(port)]
+    with said.open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        wait_for(lambda: is_answering(port) or process.poll() is not None)
+        assert process.poll() is None, said.read_text()
+        yield f"http://127.0.0.1:{port}/gis"
+        process.terminate()
+
+
+def is_answering(port: int) -> bool:
+    with socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_for(is_there: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not is_there():
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.05)

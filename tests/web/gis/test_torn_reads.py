@@ -5,12 +5,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from flows.home.home import Home
 from pipeline.publication.duckdb_file import put_in_place, write_file
 from pipeline.publication.publish import PUBLISHED
-from pipeline.publication.tables import arrow_schema, read_tables
+from pipeline.publication.tables import read_tables
 from tests.soak import sample
 from tests.web.gis.conftest import client_of
 
@@ -31,7 +32,8 @@ def test_each_answer_is_of_one_run(two_days: tuple[Home, str, str], tmp_path: Pa
     folder = Path(shutil.copytree(original.path, tmp_path / "home"))
     home = Home(folder, original.config_file, original.clock, lambda text: None)
     tables, published = read_tables().published, folder / PUBLISHED
-    empty = {name: arrow_schema(table).empty_table() for name, table in tables.items()}
+    schemas = {name: pa.schema([(c.name, c.arrow_type) for c in table.columns]) for name, table in tables.items()}
+    empty = {name: schema.empty_table() for name, schema in schemas.items()}
     versions = [tmp_path / "first", tmp_path / "both"]
     write_file(versions[0], tables, empty, history=published, kept_run_ids=[first], encryption_key=None)
     shutil.copyfile(published, versions[1])
