@@ -114,9 +114,9 @@ class MapService:
             run_id = run_of(kept, given)
             try:
                 return (None if run_id is None else self._day(run_id)), kept
-            except PublicationError:
+            except PublicationError as error:
                 if not tries_left:
-                    raise
+                    raise RefusalError(str(error), 503) from error
         raise AssertionError
 
     def _some(self, given: Mapping[str, str]) -> tuple[Run, pd.DataFrame]:
