@@ -83,10 +83,13 @@ def tiles_of(layer: Layer, zoom: int) -> dict[tuple[int, int], bytes]:
     """Return the vector tiles of a zoom by column and row, counted from the north-west and packed with gzip."""
     if layer.features.empty:
         return {}
+    features = in_degrees(layer.flat)
+    times = features.select_dtypes("datetimetz")  # which the format has no values for; GDAL writes a form of its own
+    features = features.assign(**{str(name): times[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in times})
     with TemporaryDirectory(prefix="harmspot-") as folder:
         path = Path(folder) / "zoom.mbtiles"
         pyogrio.write_dataframe(
-            in_degrees(layer.flat),
+            features,
             path,
             layer=layer.theme,
             driver="MVT",

@@ -14,7 +14,7 @@ WORDS = (
 
 
 def token_of(authorization: str) -> str | None:
-    """Return the token that the header Authorization carries: a bearer's, or the password of Basic; None without one."""
+    """Return the token in the header Authorization: a bearer's, or the password of Basic; None without one."""
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return rest.strip() or None

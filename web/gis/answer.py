@@ -1,14 +1,16 @@
-"""An answer: its run in the headers, as JSON or as a page."""
+"""An answer: its run in the headers, as a document in JSON, as features in GeoJSON, or as a page."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import shapely
 from starlette.requests import Request
 from starlette.responses import Response
 
-from web.gis.collection import Run, time_text
+from web.gis.asked import Asked
+from web.gis.collection import Collection, Run, as_json, time_text
+from web.gis.crs import Coordinates
 from web.gis.refusal import RefusalError
 
 JSON, GEOJSON, HTML = "application/json", "application/geo+json", "text/html"
@@ -27,8 +29,7 @@ def is_page(request: Request, given: Mapping[str, str]) -> bool:
 
 def json_answer(document: Mapping[str, Any], kind: str = JSON, *, status: int = 200) -> Response:
     """Return a document as JSON."""
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Response(body.encode("utf-8"), status, media_type=kind)
+    return Response(as_json(document).encode("utf-8"), status, media_type=kind)
 
 
 def stamped(answer: Response, day: Run) -> Response:
@@ -73,3 +74,60 @@ def self_links(request: Request, here: str, *, as_page: bool, kind: str = JSON) 
 def address(path: str, given: Sequence[tuple[str, str]]) -> str:
     """Return an address with parameters."""
     return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
+
+
+def feature_collection(request: Request, base: str, shown: Collection, asked: Asked) -> Response:
+    """Return a page of features, with links to the pages after and before it, all of one run."""
+    here = f"{base}/collections/{quote(shown.name)}/items"
+    head = {
+        "type": "FeatureCollection",
+        "numberMatched": asked.matched,
+        "numberReturned": len(asked.places),
+        "run": run_of_answer(shown.day),
+        "links": [*self_links(request, here, as_page=False, kind=GEOJSON), *page_links(request, here, shown, asked)],
+    }
+    return _written(head, _features(shown, asked.places, asked.system), asked.system)
+
+
+def page_links(request: Request, here: str, shown: Collection, asked: Asked) -> list[dict[str, Any]]:
+    """Return links to the next and the previous page of the same run, whichever is the latest by then."""
+    given = dict(request.query_params.multi_items())
+    given |= {"run": shown.day.run_id, "limit": str(asked.limit)}
+    found = []
+    if asked.offset + asked.limit < asked.matched:
+        found.append(("next", asked.offset + asked.limit))
+    if asked.offset:
+        found.append(("prev", max(0, asked.offset - asked.limit)))
+    return [link(rel, address(here, [*{**given, "offset": str(at)}.items()]), GEOJSON) for rel, at in found]
+
+
+def feature(request: Request, base: str, shown: Collection, place: int, system: Coordinates) -> Response:
+    """Return one feature."""
+    here = f"{base}/collections/{quote(shown.name)}"
+    links = self_links(request, f"{here}/items/{quote(shown.ids[place], safe='')}", as_page=False, kind=GEOJSON)
+    more = {"run": run_of_answer(shown.day), "links": [*links, link("collection", here)]}
+    (written,) = _features(shown, [place], system)
+    return _body(f"{written[:-1]},{as_json(more)[1:]}", system)
+
+
+def no_features(request: Request, base: str, name: str, why: str) -> Response:
+    """Return no features, of no run, and why."""
+    links = self_links(request, f"{base}/collections/{quote(name)}/items", as_page=False, kind=GEOJSON)
+    head = {"type": "FeatureCollection", "numberMatched": 0, "numberReturned": 0, "description": why, "links": links}
+    return Response(f'{as_json(head)[:-1]},"features":[]}}'.encode(), media_type=GEOJSON)
+
+
+def _written(head: Mapping[str, Any], features: Sequence[str], system: Coordinates) -> Response:
+    return _body(f'{as_json(head)[:-1]},"features":[{",".join(features)}]}}', system)
+
+
+def _body(text: str, system: Coordinates) -> Response:
+    return Response(text.encode("utf-8"), media_type=GEOJSON, headers={"content-crs": f"<{system.uri}>"})
+
+
+def _features(shown: Collection, places: Sequence[int], system: Coordinates) -> list[str]:
+    shapes = shapely.to_geojson(system.as_written(shown.shapes(system)[places]))
+    return [
+        f'{{"type":"Feature","id":{as_json(shown.ids[place])},"geometry":{shape},"properties":{row}}}'
+        for place, shape, row in zip(places, shapes, shown.attributes(places), strict=True)
+    ]

@@ -96,7 +96,7 @@ def asked_of(collection: Collection, given: Mapping[str, str]) -> Asked:
     systems = collection.systems
     limit, offset = _count(given, "limit", LIMIT, 1), _count(given, "offset", 0, 0)
     system = chosen(systems, given.get("crs", CRS84), "crs")
-    mask = np.ones(len(collection.values), dtype=bool)
+    mask = np.ones(len(collection.table), dtype=bool)
     box_system = chosen(systems, given.get("bbox-crs", CRS84), "bbox-crs")
     if "bbox" in given:
         box = box_system.box(given["bbox"], "bbox")
@@ -133,7 +133,7 @@ def _sorted(collection: Collection, places: "np.ndarray[Any, Any]", text: str) -
         name = key.lstrip("+- ")
         if name not in collection.kinds:
             raise RefusalError(f"sortby={text[:60]!r}: {name[:60]!r} is no property of {collection.name}")
-        values = collection.values[name].iloc[places].reset_index(drop=True)
+        values = collection.table[name].iloc[places].reset_index(drop=True)
         order = values.sort_values(ascending=not key.startswith("-"), kind="stable", na_position="last").index
         places = places[order.to_numpy()]
     return places

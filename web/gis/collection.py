@@ -1,5 +1,6 @@
 """A collection: a layer of one run, its features in the coordinate systems asked for, and what they can be asked by."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +36,7 @@ TYPES: Mapping[str, Mapping[str, str]] = {  # kind of a field → JSON schema of
 KINDS = {"list": "string", "int32": "integer", "int64": "integer", "double": "number", "bool": "boolean"}
 OF_DTYPE = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "M": "time"}
 Made = TypeVar("Made")
+as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Run(Protocol):
@@ -42,20 +44,20 @@ class Run(Protocol):
 
     @property
     def run(self) -> Mapping[str, Any]:
-        """Its row of table `run`."""
+        """The row of table `run`."""
 
     @property
     def run_id(self) -> str:
-        """Its id."""
+        """The id of the run."""
 
     def drawn(self) -> dict[str, gpd.GeoDataFrame]:
-        """Its layers, in its metric coordinate system."""
+        """Return its layers, in its metric coordinate system."""
 
     def warnings(self) -> list[str]:
-        """What every reader is told first."""
+        """Return what every reader is told first."""
 
     def made(self, key: Any, make: Callable[[], Made]) -> Made:
-        """What is made of it alone: once."""
+        """Return what is made of the run alone: once."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Collection:
         return stored(str(self.day.run["crs"]))
 
     @cached_property
-    def values(self) -> pd.DataFrame:
+    def table(self) -> pd.DataFrame:
         """Its attributes in the order of the layer; lists are joined to text, as in the layers' files."""
         flat = self.layer.flat
         return pd.DataFrame(flat.drop(columns=flat.geometry.name))
@@ -94,13 +96,13 @@ class Collection:
     def _kind(self, field: Field) -> str:
         if field.kind:
             return KINDS.get(field.kind, field.kind)
-        return OF_DTYPE.get(getattr(self.values[field.name].dtype, "kind", "O"), "string")
+        return OF_DTYPE.get(getattr(self.table[field.name].dtype, "kind", "O"), "string")
 
     @cached_property
     def ids(self) -> list[str]:
         """What identifies each feature from run to run; features without a key are numbered."""
         ids = self.layer.ids
-        return [f"{place:06d}" for place in range(len(self.values))] if ids is None else ids.tolist()
+        return [f"{place:06d}" for place in range(len(self.table))] if ids is None else ids.tolist()
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -127,11 +129,23 @@ class Collection:
         shapes = self.layer.features.geometry
         return self.day.made(("extent", self.name), lambda: extent_in_degrees([shapes]) if len(shapes) else None)
 
+    @cached_property
+    def _written(self) -> list[str | None]:
+        return [None] * len(self.table)
+
+    def attributes(self, places: Sequence[int]) -> list[str]:
+        """Return the attributes of the features at `places` as JSON, written once for all who ask."""
+        written = self._written
+        if fresh := [place for place in places if written[place] is None]:
+            for place, row in zip(fresh, self.rows(fresh), strict=True):
+                written[place] = as_json(row)
+        return [written[place] or "" for place in places]
+
     def rows(self, places: Sequence[int]) -> list[dict[str, Any]]:
         """Return the attributes of the features at `places` as JSON holds them."""
-        page = self.values.iloc[list(places)]
-        columns = [_plain(page[name], self.kinds[str(name)]) for name in page.columns]
-        return [dict(zip(map(str, page.columns), row, strict=True)) for row in zip(*columns, strict=True)]
+        page = self.table.iloc[list(places)]
+        columns = [_plain(page[name], kind) for name, kind in self.kinds.items()]
+        return [dict(zip(self.kinds, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def collections_of(day: Run) -> dict[str, Collection]:
@@ -158,8 +172,8 @@ def collection_of(day: Run, name: str) -> Collection:
 def _plain(values: "pd.Series[Any]", kind: str) -> list[Any]:
     """Return the values of a column as JSON holds them; None where one is missing."""
     if kind == "time":
-        texts = [None if pd.isna(value) else time_text(value) for value in values]
-        return texts
+        texts = {value: time_text(value) for value in values.dropna().unique()}
+        return [texts.get(value) for value in values]
     if kind == "date":
         return [None if pd.isna(value) else f"{value:%Y-%m-%d}" for value in values]
     missing = values.isna().to_numpy() | (np.isinf(values.to_numpy(dtype=float)) if kind == "number" else False)

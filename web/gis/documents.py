@@ -97,7 +97,7 @@ def collection(base: str, shown: Collection, kept: pd.DataFrame) -> dict[str, An
     }
 
 
-def queryables(base: str, shown: Collection) -> dict[str, Any]:
+def queryables(base: str, shown: Collection, kept: pd.DataFrame) -> dict[str, Any]:
     """Return what filters, sorting and parameters may name of a collection, as a JSON schema."""
     here = f"{base}/collections/{quote(shown.name)}/queryables"
     fields = {
@@ -115,7 +115,7 @@ def queryables(base: str, shown: Collection) -> dict[str, Any]:
     }
 
 
-def tilesets(base: str, shown: Collection) -> dict[str, Any]:
+def tilesets(base: str, shown: Collection, kept: pd.DataFrame) -> dict[str, Any]:
     """Return the list of a collection's tilesets: the one of WebMercatorQuad."""
     here = f"{base}/collections/{quote(shown.name)}/tiles/WebMercatorQuad"
     entry = {**_tileset_head(base, shown), "links": both("self", here, "The tileset")}
@@ -131,7 +131,7 @@ def _tileset_head(base: str, shown: Collection) -> dict[str, Any]:
     }
 
 
-def tileset(base: str, shown: Collection) -> dict[str, Any]:
+def tileset(base: str, shown: Collection, kept: pd.DataFrame) -> dict[str, Any]:
     """Return the description of a tileset: its zooms and the fields of its features."""
     here = f"{base}/collections/{quote(shown.name)}/tiles/WebMercatorQuad"
     held = shown.extent
@@ -168,7 +168,7 @@ def _schema(shown: Collection) -> dict[str, Any]:
     return {"propertiesSchema": {"type": "object", "properties": {k: dict(TYPES[v]) for k, v in shown.kinds.items()}}}
 
 
-def tilejson(base: str, shown: Collection) -> dict[str, Any]:
+def tilejson(base: str, shown: Collection, kept: pd.DataFrame) -> dict[str, Any]:
     """Return TileJSON 3.0, which MapLibre reads."""
     here = f"{base}/collections/{quote(shown.name)}/tiles/WebMercatorQuad"
     about = run_of_answer(shown.day)

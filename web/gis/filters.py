@@ -58,6 +58,7 @@ FOLDS: Mapping[str, Callable[[str], str]] = {
     "casei": str.casefold,
     "accenti": lambda text: "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)),
 }
+OF_TWO = {"like", *COMPARES, *ARITHMETIC, *SPATIAL, *TEMPORAL}
 
 
 def matching(collection: Collection, text: str, language: str, system: Coordinates) -> "np.ndarray[Any, Any]":
@@ -68,7 +69,7 @@ def matching(collection: Collection, text: str, language: str, system: Coordinat
         raise RefusalError("filter: too deep an expression; write it with fewer brackets") from None
     except shapely.errors.ShapelyError as error:
         raise RefusalError(f"filter: a geometry cannot be used: {str(error)[:120]}") from None
-    return truth(found, "filter", len(collection.values)).fillna(False).to_numpy(dtype=bool)
+    return truth(found, "filter", len(collection.table)).fillna(False).to_numpy(dtype=bool)
 
 
 def parsed(text: str, language: str) -> Any:
@@ -121,7 +122,9 @@ def _as_time(value: Value, other: Value) -> Value:
 
 
 def _known(found: Array, unknown: Array) -> Value:
-    return Value("boolean", np.where(unknown, None, np.asarray(found, dtype=object)))
+    known = np.array(np.broadcast_to(found, np.shape(unknown)), dtype=object)
+    known[unknown] = None
+    return Value("boolean", known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +195,12 @@ class Reading:
         if name in ("and", "or"):
             return self._joined(name, args, depth)
         if name == "in":
-            return self._is_in(*_args(op, args, 2), depth)
+            item, listed = _args(op, args, 2)
+            return self._is_in(item, listed, depth)
         values = [self.value(arg, depth) for arg in args]
         if name == "not":
             (value,) = _args(op, values, 1)
-            return Value("boolean", (~truth(value, "NOT", self._count)).to_numpy(dtype=object, na_value=None))
+            return Value("boolean", (~truth(value, "NOT", self._count)).to_numpy(dtype=object))
         if name == "isnull":
             (value,) = _args(op, values, 1)
             return Value("boolean", value.is_missing if value.kind != "interval" else False)
@@ -207,6 +211,9 @@ class Reading:
             value, low, high = _args(op, values, 3)
             parts = (compared(">=", value, low), compared("<=", value, high))
             return self._all(parts, is_and=True)
+        if name not in OF_TWO:
+            known = ", ".join(["CASEI", "ACCENTI", *(each.upper() for each in (*SPATIAL, *TEMPORAL))])
+            raise RefusalError(f"filter: {op[:60]!r} is no function of the service; it has {known}")
         left, right = _args(op, values, 2)
         return self._of_two(op, name, left, right)
 
@@ -221,14 +228,11 @@ class Reading:
             if {left.kind, right.kind} != {"shape"}:
                 raise RefusalError(f"filter: {op} takes two geometries, not a {left.kind} and a {right.kind}")
             return Value("boolean", SPATIAL[name](left.data, right.data))
-        if name in TEMPORAL:
-            return _timed(op, left, right)
-        known = ", ".join(["CASEI", "ACCENTI", *(each.upper() for each in (*SPATIAL, *TEMPORAL))])
-        raise RefusalError(f"filter: {op[:60]!r} is no function of the service; it has {known}")
+        return _timed(op, left, right)
 
     @property
     def _count(self) -> int:
-        return len(self.collection.values)
+        return len(self.collection.table)
 
     def _joined(self, name: str, args: Sequence[Any], depth: int) -> Value:
         if len(args) < 2:
@@ -240,7 +244,7 @@ class Reading:
         for part in parts[1:]:
             other = truth(part, "filter", self._count)
             found = found & other if is_and else found | other
-        return Value("boolean", found.to_numpy(dtype=object, na_value=None))
+        return Value("boolean", found.to_numpy(dtype=object))
 
     def _is_in(self, item: Any, listed: Any, depth: int) -> Value:
         if not isinstance(listed, list) or not listed:

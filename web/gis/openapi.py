@@ -1,4 +1,4 @@
-"""The description of the service in OpenAPI 3.0: each path with its parameters, as the collections of a run have them."""
+"""The description of the service in OpenAPI 3.0: each path with its parameters, for the collections of a run."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+import pandas as pd
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -13,14 +14,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from flows.home.home import Home
-from pipeline.errors import HarmspotError, StoreBusyError
+from pipeline.errors import HarmspotError, PublicationError, StoreBusyError
 from pipeline.publication.publish import runs
 from web.gis import documents, openapi
-from web.gis.answer import GEOJSON, JSON, is_page, json_answer, self_links, stamped
+from web.gis.answer import (
+    GEOJSON,
+    JSON,
+    feature,
+    feature_collection,
+    is_page,
+    json_answer,
+    no_features,
+    page_links,
+    self_links,
+    stamped,
+)
 from web.gis.asked import OF_ITEM, OF_ITEMS, OF_RUN, asked_of, parameters, run_of
 from web.gis.collection import Run, collection_of, collections_of
 from web.gis.crs import CRS84, chosen
-from web.gis.features import feature, feature_collection, no_features, page_links
 from web.gis.refusal import RefusalError
 from web.gis.tiles import MVT, tile_of
 
@@ -66,7 +77,7 @@ class MapService:
             "/api": self._api,
             "/conformance": partial(self._fixed, make=lambda base: documents.conformance()),
             "/collections": self._collections,
-            collection: partial(self._of_collection, make=self._described),
+            collection: partial(self._of_collection, make=documents.collection),
             f"{collection}/queryables": partial(
                 self._of_collection, make=documents.queryables, kind=documents.SCHEMA, has_links=False
             ),
@@ -96,26 +107,34 @@ class MapService:
         is_secure = request.url.scheme == "https" or (self._is_tls and _name_of(host) in self._hosts)
         return f"{'https' if is_secure else 'http'}://{host}{PATH}"
 
-    def _chosen(self, given: Mapping[str, str]) -> Run | None:
-        """Return the run that is asked for, None if none held at that time."""
-        run_id = run_of(runs(self._home.path), given)
-        return None if run_id is None else self._day(run_id)
+    def _chosen(self, given: Mapping[str, str]) -> tuple[Run | None, pd.DataFrame]:
+        """Return the run that is asked for, None if none held at that time, and table `run` of that moment."""
+        for tries_left in (2, 1, 0):  # the run may be published anew, or dropped, meanwhile
+            kept = runs(self._home.path)
+            run_id = run_of(kept, given)
+            try:
+                return (None if run_id is None else self._day(run_id)), kept
+            except PublicationError as error:
+                if not tries_left:
+                    raise RefusalError(str(error), 503) from error
+        raise AssertionError
 
-    def _some(self, given: Mapping[str, str]) -> Run:
-        """Return the run that is asked for; RefusalError if none held at that time."""
-        if found := self._chosen(given):
-            return found
-        raise RefusalError(f"no kept run held at datetime={given['datetime'][:60]!r}", 404)
+    def _some(self, given: Mapping[str, str]) -> tuple[Run, pd.DataFrame]:
+        """Return the same; RefusalError if no run held at that time."""
+        found, kept = self._chosen(given)
+        if found is None:
+            raise RefusalError(f"no kept run held at datetime={given['datetime'][:60]!r}", 404)
+        return found, kept
 
     def _landing(self, request: Request) -> Response:
         given = parameters(request, OF_RUN)
-        day, base = self._some(given), self._base(request)
+        (day, _), base = self._some(given), self._base(request)
         document = documents.landing(base, day, self._home.settings.force.name)
         return stamped(self._document(request, given, document, f"{base}/"), day)
 
     def _api(self, request: Request) -> Response:
         given = parameters(request, ("f",))
-        base, shown = self._base(request), collections_of(self._some({})).values()
+        base, shown = self._base(request), collections_of(self._some({})[0]).values()
         force, needs_token = self._home.settings.force.name, not is_open(self._home)
         document = openapi.description(base, shown, force, needs_token=needs_token)
         if is_page(request, given):
@@ -130,12 +149,9 @@ class MapService:
 
     def _collections(self, request: Request) -> Response:
         given = parameters(request, OF_RUN)
-        day, base = self._some(given), self._base(request)
-        found = documents.collections(base, day, collections_of(day).values(), runs(self._home.path))
+        (day, kept), base = self._some(given), self._base(request)
+        found = documents.collections(base, day, collections_of(day).values(), kept)
         return stamped(self._document(request, given, found, f"{base}/collections"), day)
-
-    def _described(self, base: str, shown: Any) -> Mapping[str, Any]:
-        return documents.collection(base, shown, runs(self._home.path))
 
     def _of_collection(
         self,
@@ -145,23 +161,23 @@ class MapService:
         has_links: bool = True,
     ) -> Response:
         given, base = parameters(request, OF_RUN), self._base(request)
-        day = self._some(given)
-        document = make(base, collection_of(day, request.path_params["collection"]))
+        day, kept = self._some(given)
+        document = make(base, collection_of(day, request.path_params["collection"]), kept)
         here = f"{base}{request.url.path.removeprefix(PATH)}"
         return stamped(self._document(request, given, document, here, kind, has_links=has_links), day)
 
     def _items(self, request: Request) -> Response:
         name, base = request.path_params["collection"], self._base(request)
-        columns = collection_of(self._some({}), name).kinds
+        columns = collection_of(self._some({})[0], name).kinds
         given = parameters(request, [*OF_ITEMS, *(column for column in columns if column not in OF_ITEMS)])
-        as_page, day = is_page(request, given), self._chosen(given)
+        as_page, (day, kept) = is_page(request, given), self._chosen(given)
         if day is None:
             return no_features(request, base, name, f"no kept run held at {given['datetime'][:60]}")
         shown = collection_of(day, name)
         asked = asked_of(shown, given)
         if as_page:
             here = f"{base}/collections/{name}/items"
-            head = documents.collection(base, shown, runs(self._home.path))
+            head = documents.collection(base, shown, kept)
             links = [*self_links(request, here, as_page=True, kind=GEOJSON), *page_links(request, here, shown, asked)]
             rows = [
                 {"id": shown.ids[place], **row}
@@ -172,19 +188,19 @@ class MapService:
 
     def _item(self, request: Request) -> Response:
         given, base = parameters(request, OF_ITEM), self._base(request)
-        day = self._some(given)
+        day, kept = self._some(given)
         shown, wanted = collection_of(day, request.path_params["collection"]), request.path_params["feature"]
         if wanted not in shown.places:
             raise RefusalError(f"{shown.name} of run {day.run_id} has no feature {wanted[:60]!r}", 404)
         place, system = shown.places[wanted], chosen(shown.systems, given.get("crs", CRS84), "crs")
         if is_page(request, given):
-            head = {**documents.collection(base, shown, runs(self._home.path)), "title": wanted}
+            head = {**documents.collection(base, shown, kept), "title": wanted}
             return stamped(self._page(request, "gis.html.jinja", document=head, rows=shown.rows([place])), day)
         return stamped(feature(request, base, shown, place, system), day)
 
     def _tile(self, request: Request) -> Response:
         given = parameters(request, ("run", "datetime"))
-        day = self._some(given)
+        day, _ = self._some(given)
         shown = collection_of(day, request.path_params["collection"])
         packed = tile_of(shown, *(request.path_params[name] for name in ("zoom", "row", "column")))
         if packed is None:

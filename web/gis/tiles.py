@@ -50,11 +50,11 @@ def tile_of(collection: Collection, zoom: str, row: str, column: str) -> bytes |
     level, y, x = numbers
     if not FIRST_ZOOM <= level <= LAST_ZOOM or not (0 <= x < 2**level and 0 <= y < 2**level):
         raise RefusalError(
-            f"there is no tile {'/'.join(each[:12] for each in (zoom, row, column))}: tiles are of zoom {FIRST_ZOOM} to {LAST_ZOOM}, "
-            "numbered from the north-west",
+            f"there is no tile {zoom[:9]}/{row[:9]}/{column[:9]}: tiles are of zoom {FIRST_ZOOM} to {LAST_ZOOM}, "
+            "counted from the north-west",
             404,
         )
-    tiles = collection.day.made(("tiles", collection.name, level), dict)
+    tiles: dict[tuple[int, int], bytes] = collection.day.made(("tiles", collection.name, level), dict)
     with _DRAWING if not tiles else nullcontext():
         if not tiles:  # drawn outside of `made`, which would keep every reader of the run waiting
             tiles.update(tiles_of(collection.layer, level) or NOTHING)

@@ -48,7 +48,7 @@ def attribute(collection: Collection, name: str) -> Value:
     kind = collection.kinds.get(name)
     if kind is None:
         raise RefusalError(f"{name[:60]!r} is no property of {collection.name}; its queryables list them")
-    values = collection.values[name]
+    values = collection.table[name]
     if kind in ("date", "time"):
         times = pd.to_datetime(values, utc=True).to_numpy(dtype="datetime64[us]")
         return Value("time", np.where(np.isnat(times), np.nan, times.astype("int64") / 1e6))
