@@ -167,6 +167,6 @@ def test_first_view(city: Path) -> None:
             page.wait_for_selector("#detail h2")
             opened = time.perf_counter() - began
             print(f"\n{cells:,} cells, {len(runs(city))} runs, {attempt}: first paint {paint:.0f} ms, "
-                  f"map {ready:.0f} ms, a row opened in {opened * 1000:.0f} ms; load {os.getloadavg()[0]:.1f}")  # fmt: skip
+                  f"map {ready:.0f} ms, row {opened * 1000:.0f} ms; load {os.getloadavg()[0]:.1f}")  # fmt: skip
             context.close()
         browser.close()
