@@ -13,7 +13,7 @@ from tests.flows.conftest import real_home, template, token_of  # noqa: F401 # f
 from tests.users import PASSWORD, name_in
 from tests.web.conftest import browser_of
 from tests.web.gis.conftest import client_of
-from web import security
+from web.entrance import security
 
 FORGED = f"hs_{'x' * 43}"
 
