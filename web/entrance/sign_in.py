@@ -38,7 +38,7 @@ class Waiting:
     ends: float
 
 
-class Attempts:
+class Pending:
     """Sign-ins that wait for the provider; each is taken once."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Attempts:
 
 def routes(board: Board) -> APIRouter:
     """Return the routes of sign-in and sign-out."""
-    router, attempts = APIRouter(), Attempts()
+    router, pending = APIRouter(), Pending()
     settings = board.home.settings.web.oidc
     has_provider = settings.issuer is not None and not board.home.is_rehearsal
 
@@ -133,7 +133,7 @@ def routes(board: Board) -> APIRouter:
         except HarmspotError as error:
             return form(request, 403, str(error), then)
         secret = secrets.token_urlsafe(32)
-        attempts.keep(Waiting(attempt, secret, purpose, then, time.monotonic() + ATTEMPT_S))
+        pending.keep(Waiting(attempt, secret, purpose, then, time.monotonic() + ATTEMPT_S))
         # Not a redirect: the policy of content lets forms go to the board alone.
         answer = go_on(request, message("On to the identity provider."), address)
         board.set_cookie(answer, ATTEMPT, secret, int(ATTEMPT_S), is_sent_back=True)
@@ -141,7 +141,7 @@ def routes(board: Board) -> APIRouter:
 
     def come_back(request: Request) -> Response:
         home, given = board.fresh_home(), request.query_params
-        waiting = attempts.take(given.get("state", ""), request.cookies.get(ATTEMPT, ""))
+        waiting = pending.take(given.get("state", ""), request.cookies.get(ATTEMPT, ""))
         try:
             if waiting is None or given.get("iss", settings.issuer) != settings.issuer:
                 raise refused(home, UNKNOWN, NO_ATTEMPT)
