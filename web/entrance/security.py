@@ -39,7 +39,7 @@ def log_refusal(scope: Scope, status: int) -> None:
     """Log that a request was refused, but for what a rule said: which address sent it, and nothing that it named."""
     if 400 <= status < 500 and status not in (409, 422):
         address = (scope.get("client") or ("an unknown address",))[0]
-        level = logging.INFO if status in (401, 404) else logging.WARNING  # anybody may come first, or follow an old link
+        level = logging.INFO if status in (401, 404) else logging.WARNING  # a first visit, an old link
         log.write(f"refused with {status}: a {scope['method']} from {address}", level)
 
 
