@@ -2,6 +2,7 @@
 
 import html
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,8 +20,9 @@ from flows.users.login import UNKNOWN
 from pipeline.errors import SettingsError
 from pipeline.users.oidc import OidcSettings
 from tests.users import name_in
-from tests.web.conftest import Browser, browser_of, visiting
+from tests.web.conftest import Browser, browser_of, serving, visiting
 from tests.web.provider import CLIENT, SECRET, Provider, provider_on_loopback
+from web.app import create_app
 from web.entrance.board import COOKIE
 from web.entrance.sign_in import ATTEMPT, BACK, PROVIDER
 
@@ -181,3 +183,23 @@ def test_without_settings_there_is_none_and_settings_must_be_safe(real_home: Hom
     settings = OidcSettings("https://login.example.org", **given | {"client_secret_file": tmp_path / "secret"})
     assert settings.secret() == "hush"
     assert "hush" not in repr(replace(settings, client_secret="hush"))
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on the PATH")
+def test_a_browser_goes_to_the_provider_and_comes_back_signed_in(home: Home) -> None:
+    """The provider is another site, whose answer must bring a session that the next page already has."""
+    player = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").sync_playwright()
+    with serving(create_app(home)) as port, player as started:
+        browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(base_url=f"http://localhost:{port}")
+        page.set_default_timeout(60_000)
+        said: list[str] = []
+        page.on("console", lambda each: said.append(each.text) if each.type == "error" else None)
+        page.goto("/users")
+        form = page.locator(f"form[action='{PROVIDER}']")
+        form.locator("[name=purpose]").fill(PURPOSE)
+        form.locator("button").click()
+        page.wait_for_url("**/users")
+        assert name_in("planner") in page.locator("header").inner_text()
+        assert said == []
+        browser.close()
