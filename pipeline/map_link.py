@@ -1,6 +1,8 @@
-"""A link to a point in whatever map a force uses, from a form of its own."""
+"""Links into whatever map a force uses: to a point, and to the tiles beneath the board's own."""
 
 import re
+from pathlib import Path
+from urllib.parse import urlsplit
 
 DEFAULT = "geo:{lat},{lon}"  # RFC 5870: the phone or the computer opens its own map
 SCHEMES = ("geo", "https", "http")
@@ -25,3 +27,23 @@ def map_link(lat: float, lon: float, form: str = DEFAULT) -> str:
     'geo:39.952600,-75.165200'
     """
     return form.replace("{lat}", f"{lat:.6f}").replace("{lon}", f"{lon:.6f}")
+
+
+def base_map_at(given: str, folder: Path) -> str:
+    """Return a tile URL as given, or the path of a file, which counts from the folder of the settings.
+
+    Raises
+    ------
+    ValueError
+        A URL lacks {z}, {x} or {y}, or is not by https elsewhere than on this machine.
+    """
+    if "://" not in given:
+        return str((folder / given).resolve())
+    parts = urlsplit(given)
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+        raise ValueError(f"{given!r}: a tile server answers by https")
+    if not all(name in given for name in ("{z}", "{x}", "{y}")) or any(each in given for each in " ;,'\""):
+        raise ValueError(
+            f"{given!r}: expected {{z}}, {{x}} and {{y}}, such as https://tiles.example/{{z}}/{{x}}/{{y}}.png"
+        )
+    return given

@@ -125,16 +125,12 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
         ),
     },
 }
+_WEB = {"flows.home", "flows.health", "flows.users", "flows.human_log", "flows.run", "flows.decisions", "flows.outputs"}
 WEB = {
-    "web": {
-        "flows.home",
-        "flows.health",
-        "flows.users",
-        "flows.human_log",
-        "flows.run",
-        "flows.decisions",
-        "flows.outputs",
-    }
+    "web.entrance": _WEB,
+    "web.acts": {*_WEB, "flows.evaluation", "web.entrance"},
+    "web": {*_WEB, "web.entrance", "web.acts", "web.gis"},
+    "web.gis": {"flows.home", "flows.outputs"},
 }
 ALLOWED: dict[str, set[str]] = (
     PIPELINE | MODELS | GEO | {room: {*below, "pipeline", "geo", "models"} for room, below in (FLOWS | WEB).items()}

@@ -2,11 +2,10 @@
 
 import logging
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,11 +16,17 @@ from flows.health.metrics_server import problem_of
 from flows.home import log
 from flows.home.home import Home
 from pipeline.errors import AccessError, HarmspotError, StoreBusyError
-from web import lists, notices, operations, record, today
-from web.board import COOKIE, MEDIA, NONCE, SESSION_S, Board, new_nonce
+from web import record, today
+from web.acts import embargoes, lists, notices, operations, people, users, visits
+from web.base_map import BaseMap
 from web.day import Days
-from web.security import Bodies, Guard
-from web.visitors import INVENTED, TOKEN_FORM
+from web.entrance import sign_in
+from web.entrance.board import COOKIE, MEDIA, NONCE, Board, new_nonce
+from web.entrance.security import Bodies, Guard, log_refusal
+from web.entrance.visitors import TOKEN_FORM
+from web.gis.access import needs_token, token_of
+from web.gis.service import PATH as MAP_PATH
+from web.gis.service import MapService, is_open
 
 OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz", "/metrics")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -35,16 +40,20 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
     """
     board = Board(home, is_tls=is_tls)
     days = Days(home)
+    base = BaseMap(home.settings.web.base_map)
+    board.environment.globals["has_base_map"] = home.settings.web.base_map is not None
     app = FastAPI(title="harmspot board", docs_url=None, redoc_url=None, openapi_url=None)
     _add_errors(app, board)
-    _add_entrance(app, board)
+    _add_files(app, board)
+    app.include_router(sign_in.routes(board))
     _add_health(app, board, days)
     app.include_router(today.routes(board, days))
-    app.include_router(notices.routes(board))
-    app.include_router(lists.routes(board))
-    app.include_router(operations.routes(board))
+    for each in (notices, lists, operations, embargoes, visits, people, users):
+        app.include_router(each.routes(board))
     app.include_router(record.routes(board, days))
-    return Guard(Door(Bodies(app), board), (*LOOPBACK, *host_names), is_tls=is_tls)
+    app.include_router(base.routes())
+    app.mount(MAP_PATH, MapService(home, days.get, board.page, host_names, is_tls=is_tls).app())
+    return Guard(Door(Bodies(app), board), (*LOOPBACK, *host_names), is_tls=is_tls, tile_origin=base.origin)
 
 
 class Door:
@@ -73,6 +82,8 @@ class Door:
     def _visiting(self, request: Request, token: str | None) -> Response | None:
         """Note the visitor; return the answer to whoever is none and asks for what needs one."""
         board, address = self._board, request.client.host if request.client else ""
+        if request.url.path == MAP_PATH or request.url.path.startswith(f"{MAP_PATH}/"):
+            return self._reading(token_of(request.headers.get("authorization", "")) or token, address)
         is_open = request.url.path.startswith(OPEN_PATHS)
         if token is not None and not is_open:
             visitor = board.visitors.visitor(token)
@@ -81,7 +92,17 @@ class Door:
                 return PlainTextResponse("Too many sessions that nobody knows; wait a minute.", 429)
         if is_open or board.visitor_of(request):
             return None
+        log_refusal(request.scope, 401)
         return board.to_sign_in(request)
+
+    def _reading(self, token: str | None, address: str) -> Response | None:
+        """Return the answer to whoever may not read the map service."""
+        board = self._board
+        if is_open(board.home) or board.visitors.may_read(token):
+            return None
+        if token is not None and board.attempts.is_too_many(address):
+            return PlainTextResponse("Too many tokens that nobody knows; wait a minute.", 429)
+        return needs_token()
 
 
 def _cookies(request: Request) -> dict[str, str]:
@@ -93,49 +114,8 @@ def _cookies(request: Request) -> dict[str, str]:
     return {name: morsel.value for name, morsel in jar.items()}
 
 
-def _add_entrance(app: FastAPI, board: Board) -> None:
-    """Add sign-in, sign-out and the static files."""
-
-    def form(request: Request, status: int = 200, why: str = "", then: str = "/") -> Response:
-        names = list(INVENTED.items()) if board.home.is_rehearsal else []
-        return board.page(request, "sign_in.html.jinja", status=status, why=why, then=_inside(then), names=names)
-
-    @app.get("/sign-in")
-    def ask(request: Request, then: str = "/") -> Response:
-        return form(request, then=then)
-
-    @app.post("/sign-in")
-    async def sign_in(request: Request) -> Response:
-        given = await _fields(request)
-        return await run_in_threadpool(enter, request, given)
-
-    def enter(request: Request, given: dict[str, str]) -> Response:
-        then, home = _inside(given.get("then", "/")), board.fresh_home()
-        if not board.forms.is_genuine(given.get("token"), request.scope["harmspot.nonce"], "/sign-in"):
-            return form(request, 403, home.catalogue.text("This form is too old: try again."), then)
-        if board.attempts.is_too_many(request.client.host if request.client else ""):
-            return form(request, 429, home.catalogue.text("Too many attempts; wait a minute."), then)
-        try:
-            token = board.visitors.sign_in(
-                home, given.get("name", ""), given.get("password", ""), given.get("purpose", "")
-            )
-        except HarmspotError as error:
-            return form(request, 403, str(error), then)
-        answer = RedirectResponse(then, 303)
-        board.set_cookie(answer, COOKIE, token, SESSION_S)
-        answer.delete_cookie(NONCE, path="/")
-        return answer
-
-    @app.post("/sign-out")
-    async def sign_out(request: Request) -> Response:
-        given = await _fields(request)
-        visitor = board.visitor_of(request)
-        if visitor is None or not board.forms.is_genuine(given.get("token"), visitor.secret, "/sign-out"):
-            return board.message(request, 403, "Refused", "This form is not of your session: load the page again.")
-        await run_in_threadpool(board.visitors.sign_out, board.fresh_home(), visitor.secret)
-        answer = RedirectResponse("/sign-in", 303)
-        answer.delete_cookie(COOKIE, path="/")
-        return answer
+def _add_files(app: FastAPI, board: Board) -> None:
+    """Add the static files."""
 
     @app.get("/static/{version}/{name}")
     def static(version: str, name: str) -> Response:
@@ -144,18 +124,6 @@ def _add_entrance(app: FastAPI, board: Board) -> None:
             return PlainTextResponse("There is no such file.", 404)
         headers = {"cache-control": "public, max-age=31536000, immutable"}
         return Response(known[1], media_type=MEDIA[name.rsplit(".", 1)[1]], headers=headers)
-
-
-async def _fields(request: Request) -> dict[str, str]:
-    """Return the fields of a short form."""
-    pairs = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=20)
-    return {name: values[-1] for name, values in pairs.items()}
-
-
-def _inside(target: str) -> str:
-    """Return an address of this board, else its first page: a form must not send anybody elsewhere."""
-    is_inside = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
-    return target if is_inside and "\\" not in target else "/"
 
 
 def _add_health(app: FastAPI, board: Board, days: Days) -> None:

@@ -90,11 +90,18 @@ class Day:
         return None if features is None else self.made(("layer", name), lambda: packed_layer(name, features))
 
     def _layers(self) -> dict[str, gpd.GeoDataFrame]:
+        drawn = self.drawn()
+        return {name: drawn[name] for name in KEYS if name in drawn}
+
+    def drawn(self) -> dict[str, gpd.GeoDataFrame]:
+        """Return every layer that the run is drawn as, in its own coordinate system."""
+        return self.made("drawn", self._drawn)
+
+    def _drawn(self) -> dict[str, gpd.GeoDataFrame]:
         run = {str(name): value for name, value in self.tables["run"].iloc[0].items()}
         area_ids = self.tables["area_ranking"]["area_id"]
         shapes = drawn_map(run, self.tables["map_shape"], area_ids, self.home.settings)
-        drawn = {**place_layers(Drawn(self.tables, run, shapes)), "points": shapes.points_of_interest}
-        return {name: drawn[name] for name in KEYS if name in drawn}
+        return {**place_layers(Drawn(self.tables, run, shapes)), "points": shapes.points_of_interest}
 
     def warnings(self) -> list[str]:
         """Return what every reader is told first: that nobody may act on the run, or that it has expired."""

@@ -11,22 +11,25 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from flows.decisions.audits import record_audit
+from flows.decisions.list_exports import verify_export
 from flows.home.home import Home
 from flows.human_log.audit_events import audit_report, halt_of
+from flows.human_log.integrity import check_log
 from flows.human_log.ledger import read_ledger
 from flows.outputs.audit_page import INTROS, write_audit_page
 from models.governance.audits import REPORTS
+from pipeline.errors import ExportError, StoreError
 from pipeline.pages.base import page_rows
 from pipeline.pages.report import plot_outcomes
 from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.publication.publish import read_places
 from pipeline.publication.tables import Table, read_tables
 from pipeline.wording.catalogue import message
-from web.acts import Act, After, Field, Outcome, act_routes, acts_for
-from web.board import Board
+from web.acts.act import Act, After, Field, Outcome, act_routes, acts_for
+from web.acts.lists import FOUND, REPORT
 from web.day import TABLES, Days
-from web.lists import FOUND, REPORT
-from web.visitors import Visitor
+from web.entrance.board import Board
+from web.entrance.visitors import Visitor
 
 MOST_ROWS = 200
 FIRST = ("outcome_monitor", "promise", "data_quality", "quality_check")
@@ -40,6 +43,33 @@ def _signed(home: Home, about: str, visitor: Visitor, values: Mapping[str, Any])
     )
     said = message("The report is signed; the next is due before {day}.")
     return Outcome(home.catalogue.text(said, day=home.catalogue.formats.day(due_on)))
+
+
+def _log_checked(home: Home, _: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
+    problems = check_log(home) or home.access_log.back_in_time()
+    if problems:
+        raise StoreError("; ".join(problems))
+    return Outcome(home.catalogue.text("The chain of the access log is intact."))
+
+
+def _copy_checked(home: Home, _: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
+    with TemporaryDirectory(prefix="harmspot-") as folder:
+        path = Path(folder) / "copy.json"
+        path.write_bytes(values["copy"])
+        try:
+            export = verify_export(home, path)
+        except ExportError as error:
+            raise ExportError(str(error).replace(f"{folder}/", "")) from None
+    said = message("List {list} for {recipient} under {agreement} may be used until {moment}.")
+    return Outcome(
+        home.catalogue.text(
+            said,
+            list=export["list_id"],
+            recipient=export["recipient"],
+            agreement=export["agreement_id"],
+            moment=export["valid_to"],
+        )
+    )
 
 
 ACTS = {
@@ -56,23 +86,37 @@ ACTS = {
         _signed,
     )
 }
+CHECKS = {
+    "log": Act(
+        "log",
+        "audit verify",
+        message("Check the access log"),
+        message("Whether its chain of entries is broken, cut off or goes back in time."),
+        (),
+        _log_checked,
+    ),
+    "copy": Act(
+        "copy",
+        "audit export",
+        message("Check a copy of a list"),
+        message("Whether an exported list is unaltered, not expired and not revoked; the copy is not kept."),
+        (Field("copy", message("File of the list"), "copy"),),
+        _copy_checked,
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Audits:
-    """The audits that lists of people wait for."""
+    """The audits that lists of people wait for, and checks of the access log and of copies."""
 
     board: Board
+    acts: Mapping[str, Act]
     path: str = "/audits"
-
-    @property
-    def acts(self) -> Mapping[str, Act]:
-        """The acts by name."""
-        return ACTS
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of all audits; `key` is the kind of report that was signed."""
-        if key not in ("", *REPORTS):
+        if key not in ("", "all", *REPORTS):
             return self.board.message(request, 404, "Not found", f"There is no audit {key!r}.")
         home = self.board.fresh_home()
         with self.board.visitors.lock:
@@ -89,12 +133,13 @@ class Audits:
             path=self.path,
             drafted=INTROS,
             acts=acts_for(self.board, request, ACTS),
+            checks=acts_for(self.board, request, CHECKS),
         )
 
 
 def routes(board: Board, days: Days) -> APIRouter:
     """Return the routes of the record and of audits."""
-    router, audits = APIRouter(), Audits(board)
+    router, audits = APIRouter(), Audits(board, ACTS)
 
     @router.get("/record")
     def record(request: Request, run: str = "") -> Response:
@@ -120,6 +165,7 @@ def routes(board: Board, days: Days) -> APIRouter:
             return Response(path.read_bytes(), media_type="application/octet-stream", headers=headers)
 
     router.include_router(act_routes(board, audits))
+    router.include_router(act_routes(board, Audits(board, CHECKS, "/checks")))
     return router
 
 

@@ -24,10 +24,10 @@ from pipeline.publication.duckdb_file import version_of
 from pipeline.publication.history import read_history
 from pipeline.publication.publish import runs
 from pipeline.wording.area_names import area_label
-from web.board import Board
 from web.day import Day, Days
+from web.entrance.board import Board
+from web.entrance.visitors import Visitor
 from web.map_layers import packed_layer
-from web.visitors import Visitor
 
 MOST_ROWS = 60  # squares and visits in a table; the search finds the others
 TABLE_OF = {"area": "area_ranking", "cell": "cell_forecast", "hotspot": "hotspot", "market": "market"}

@@ -40,9 +40,9 @@ def add(home: "Home", name: str, role: str, token_only: bool, password_stdin: bo
       harmspot --home city users add "Nightly export" --role supervisor --token-only
     """
     from flows.command.asking import ask_password
-    from flows.users.accounts import add_user
+    from flows.users.accounts import add_user, refuse_rehearsal
 
-    _refuse_rehearsal(home)
+    refuse_rehearsal(home)
     password = None if token_only else ask_password(password_stdin, is_new=True)
     user = add_user(home, name, role, password)
     click.echo(f"added {user.user_id}, {user.role}")
@@ -163,10 +163,3 @@ def list_(home: "Home", as_json: bool) -> None:
 
     rows = user_rows(home)
     print_frame(rows, title=f"users: {len(rows)}", as_json=as_json)
-
-
-def _refuse_rehearsal(home: "Home") -> None:
-    from pipeline.errors import AccessError
-
-    if home.is_rehearsal:
-        raise AccessError(f"home {home.path} is for rehearsals and has no users; type names with --by and --reader")

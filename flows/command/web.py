@@ -36,6 +36,7 @@ def command(
 
     from pipeline.errors import SettingsError
     from web.app import create_app
+    from web.entrance.connections import PromptProtocol
 
     public = urlsplit(address or "")
     is_tls = tls_cert is not None or public.scheme == "https"
@@ -55,7 +56,7 @@ def command(
     address = address or f"{'https' if tls_cert else 'http'}://{host}:{port}/"
     home.progress(f"the board of {home.path}: {address} (Ctrl-C ends it)")
     uvicorn.run(
-        app, host=host, port=port, log_level="warning", access_log=False, server_header=False, date_header=True,
-        h11_max_incomplete_event_size=16_384,
+        app, host=host, port=port, http=PromptProtocol, log_level="warning", access_log=False,
+        server_header=False, date_header=True, h11_max_incomplete_event_size=16_384,
         timeout_graceful_shutdown=3, limit_concurrency=500, ssl_certfile=tls_cert, ssl_keyfile=tls_key,
     )  # fmt: skip

@@ -33,11 +33,12 @@ from models.places.quality_checks import QualityConfig
 from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
 from pipeline.given_yaml import read_given_yaml
-from pipeline.map_link import check_map_link
+from pipeline.map_link import base_map_at, check_map_link
 from pipeline.messages.partners import Partner
 from pipeline.privacy.short_ids import SOURCE_IDS
 from pipeline.sources.registry import is_source_name, settings_type
 from pipeline.typed_sections import Sections, build_typed, checked_keys
+from pipeline.users.oidc import OidcSettings
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # The keys of `geo.layers.FORMATS`, whose libraries are heavy; a test holds them to each other.
@@ -365,6 +366,15 @@ class ScheduleSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSettings:
+    """The board: who may read its map service (whoever reaches it if `is_map_open`), base map, identity provider."""
+
+    is_map_open: bool
+    base_map: Annotated[str | None, base_map_at]
+    oidc: OidcSettings
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a run."""
 
@@ -393,6 +403,7 @@ class Settings:
     partners: PartnersSettings
     stream: StreamSettings
     schedule: ScheduleSettings
+    web: WebSettings
     log: LogSettings
 
     def __post_init__(self) -> None:
@@ -454,6 +465,7 @@ NOT_DECIDING = (
     "partners",
     "stream",
     "schedule",
+    "web",
     "log",
 )
 

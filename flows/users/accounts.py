@@ -162,6 +162,12 @@ def find_user(home: Home, name: str) -> User:
     raise AccessError(f"no user {name!r}; harmspot users list prints them")
 
 
+def refuse_rehearsal(home: Home) -> None:
+    """Raise AccessError for a home for rehearsals, which has no users."""
+    if home.is_rehearsal:
+        raise AccessError(f"home {home.path} is for rehearsals and has no users; type names with --by and --reader")
+
+
 def user_rows(home: Home) -> pd.DataFrame:
     """Return user_id, role, made_at, disabled_at, locked_until and has_password of every user."""
     rows = [

@@ -11,7 +11,7 @@ from models.governance.actors import name_of
 from pipeline.errors import AccessError
 from pipeline.users.credentials import is_password, new_token, token_hash
 from pipeline.users.session import PASSWORD, TOKEN, Session
-from pipeline.users.users import Token
+from pipeline.users.users import Token, User
 
 SESSION = timedelta(hours=12)
 GUESS_S = 0.5  # wait of whoever gives a wrong token
@@ -39,6 +39,26 @@ def log_in(home: Home, name: str, password: str, purpose: str, now: datetime | N
     is_right = is_password(password, user.password_hash if user else None)
     if user is None or not (is_right and may_be_checked):
         raise refused(home, user.user_id if user else UNKNOWN, WRONG)
+    return _begun(home, user, purpose, now)
+
+
+def log_in_vouched(home: Home, user_id: str, purpose: str, now: datetime | None = None) -> str:
+    """Begin a session of a user for whom an identity provider vouches, and return its token; logged.
+
+    Raises
+    ------
+    AccessError
+        The home has no such user, letter for letter, or a service that has tokens alone; or the user is disabled.
+    PurposeError
+        The purpose says too little.
+    """
+    user = home.users.by_id(user_id)
+    if user is None or not user.password_hash:
+        raise refused(home, UNKNOWN, "the identity provider vouches for nobody who is a user of this home")
+    return _begun(home, user, purpose, now or datetime.now(UTC))
+
+
+def _begun(home: Home, user: User, purpose: str, now: datetime) -> str:
     if user.disabled_at:
         raise refused(home, user.user_id, f"{user.user_id} is disabled; ask an administrator")
     home.session = Session(user.user_id, user.role, PASSWORD, purpose)

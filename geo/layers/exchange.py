@@ -1,6 +1,8 @@
-"""Further formats, for those who ask: FlatGeobuf, Esri File Geodatabase, vector tiles in PMTiles."""
+"""Further formats, for those who ask: FlatGeobuf, Esri File Geodatabase, vector tiles in PMTiles or one by one."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +14,8 @@ from geo.layers.geojson import in_degrees
 from geo.layers.layer import Layer
 
 GEODATABASE = "harmspot.gdb"
-ZOOMS = {"MINZOOM": "9", "MAXZOOM": "13"}  # from a county on the screen to a cell of 150 m over 15 pixels
+FIRST_ZOOM, LAST_ZOOM = 9, 13  # from a county on the screen to a cell of 150 m over 15 pixels
+ZOOMS = {"MINZOOM": str(FIRST_ZOOM), "MAXZOOM": str(LAST_ZOOM)}
 WHOLE_TILES = {"MAX_SIZE": "20000000", "MAX_FEATURES": "1000000"}  # else GDAL thins out a tile with all cells of a city
 
 
@@ -74,3 +77,26 @@ def write_pmtiles(layers: Sequence[Layer], folder: Path, run: Mapping[str, Any])
             dataset_options={**ZOOMS, **WHOLE_TILES, **about},
         )
     return paths
+
+
+def tiles_of(layer: Layer, zoom: int) -> dict[tuple[int, int], bytes]:
+    """Return the vector tiles of a zoom by column and row, counted from the north-west and packed with gzip."""
+    if layer.features.empty:
+        return {}
+    features = in_degrees(layer.flat)
+    times = features.select_dtypes("datetimetz")  # which the format has no values for; GDAL writes a form of its own
+    features = features.assign(**{str(name): times[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in times})
+    with TemporaryDirectory(prefix="harmspot-") as folder:
+        path = Path(folder) / "zoom.mbtiles"
+        pyogrio.write_dataframe(
+            features,
+            path,
+            layer=layer.theme,
+            driver="MVT",
+            geometry_type=layer.geometry_type,
+            promote_to_multi=layer.geometry_type.startswith("Multi"),
+            dataset_options={"FORMAT": "MBTILES", "MINZOOM": str(zoom), "MAXZOOM": str(zoom), **WHOLE_TILES},
+        )
+        with closing(sqlite3.connect(path)) as tiles:
+            rows = tiles.execute("SELECT tile_column, tile_row, tile_data FROM tiles ORDER BY 1, 2").fetchall()
+    return {(column, 2**zoom - 1 - row): data for column, row, data in rows}  # MBTiles count from the south

@@ -1,18 +1,25 @@
 """Boards to visit: of a rehearsal home with a run, and of a home with users."""
 
+import asyncio
 import re
 import shutil
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from flows.home.home import Home
 from tests.flows.conftest import real_home, template, token_of  # noqa: F401 # fixtures
 from tests.town import TownRun
 from web.app import create_app
+from web.entrance.connections import PromptProtocol
 
 BELL, REYES, LEE, ITO, WOOD = "Sgt. A. Bell", "Insp. J. Reyes", "Supt. A. Lee", "Analyst, M. Ito", "Clerk, R. Wood"
 
@@ -36,7 +43,34 @@ class Browser(TestClient):
 
 
 def browser_of(home: Home, **options: Any) -> Browser:
-    return Browser(create_app(home, **options), base_url="http://localhost", follow_redirects=False)
+    return visiting(create_app(home, **options))
+
+
+def visiting(app: Any) -> Browser:
+    """Another browser on a board."""
+    return Browser(app, base_url="http://localhost", follow_redirects=False)
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[int]:
+    """Serve a board on loopback, as `harmspot web` does, and yield its port."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, http=PromptProtocol, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        )
+    )
+    thread = Thread(target=lambda: asyncio.run(server.serve([listening])))
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
 
 
 @pytest.fixture

@@ -19,11 +19,12 @@ from pipeline.errors import HarmspotError
 from pipeline.publication.publish import read_published, runs
 from tests.town import CLOCK, read_people
 from tests.users import PASSWORD, name_in
-from tests.web.conftest import BELL, ITO, LEE, REYES, WOOD, Browser, browser_of
-from web.lists import ACTS as LIST_ACTS
-from web.lists import EFFECT_ACTS
-from web.notices import ACTS
-from web.operations import ACTS as OPERATION_ACTS
+from tests.web.conftest import BELL, ITO, LEE, REYES, WOOD, Browser, browser_of, visiting
+from web.acts.lists import ACTS as LIST_ACTS
+from web.acts.lists import EFFECT_ACTS
+from web.acts.notices import ACTS
+from web.acts.operations import ACTS as OPERATION_ACTS
+from web.app import create_app
 from web.record import ACTS as AUDIT_ACTS
 
 WHY = "Read all five records; they hold."
@@ -52,17 +53,18 @@ def form_token(browser: Any, path: str) -> str:
 
 def tried(home: Home, who: str, words: list[str]) -> str:
     """Call a verb as somebody; return why it was refused, or nothing."""
-    named = "--reader" if words[1] in ("show", "open", "export") else "--actor" if words[0] == "plan" else "--by"
-    named = "--by" if words[:2] == ["plan", "evaluate"] else named
+    named = "--actor" if words[:2] in (["plan", "register"], ["plan", "record"]) else "--by"
+    named = "--reader" if words[1] in ("show", "open", "export", "embargoes", "person") else named
+    named_who = [] if words[:2] in NAMELESS else [named, who]
     chosen = ["--home", str(home.path), "--config", str(home.config_file), "--clock", CLOCK.isoformat()]
-    arguments = [*chosen, *words, named, who]
     try:
-        CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False)
+        CliRunner().invoke(cli, [*chosen, *words, *named_who], catch_exceptions=False, standalone_mode=False)
     except HarmspotError as error:
         return str(error)
     return ""
 
 
+NAMELESS = (["notices", "deliver"], ["audit", "verify"])
 Step = tuple[str, list[str], str, dict[str, str]]
 STOP = "2026-02-20"
 
@@ -102,6 +104,7 @@ def list_steps(home: Home, report: Path) -> list[Step]:
     until = {"person": person, "until": "2026-02-01", "reason": "incident 7 names his brother"}
     sharing = {"recipient": "Warrant unit", "agreement_id": "ISA-7", "purpose": "serve the warrants"}
     export = ["--recipient", "Warrant unit", "--agreement", "ISA-7", "--purpose", "serve the warrants"]
+    own_ids = [*export, "--out", str(report.with_name("own.json")), "--resolve"]
     return [
         (LEE, ["lists", "register", "person_tier", *register, "--stop-on", STOP], "/effects/person_tier/register",
          {**said, "stop_on": STOP}),
@@ -110,6 +113,7 @@ def list_steps(home: Home, report: Path) -> list[Step]:
         (LEE, ["lists", "approve", tiers, "--reason", WHY], f"/lists/{tiers}/approve", because),
         (LEE, ["lists", "export", tiers, *export, "--out", str(report.with_name("out.json"))],
          f"/lists/{tiers}/export", sharing),
+        (LEE, ["lists", "export", tiers, *own_ids], f"/lists/{tiers}/export", {**sharing, "ids": "own_ids"}),
         (LEE, ["lists", "override", tiers, person, "--until", "2026-02-01", "--reason", until["reason"]],
          f"/lists/{tiers}/override", until),
         (REYES, ["lists", "revoke", tiers, "--reason", WHY], f"/lists/{tiers}/revoke", because),
@@ -149,24 +153,65 @@ def audit_steps(home: Home, report: Path) -> list[Step]:
     ]  # fmt: skip
 
 
+def embargo_steps(home: Home, report: Path) -> list[Step]:
+    del report
+    market = str(read_published(home.path, "crackdown_plan").sort_values("position")["market_id"].iloc[0])
+    why, until = "a covert inquiry goes on", {"until": "2026-01-20"}
+    over = "the arrests are made"
+
+    def embargo(market: str) -> Step:
+        words = ["plan", "embargo", market, "--until", until["until"], "--reason", why]
+        return (LEE, words, "/embargoes/all/embargo", {"market": market, "reason": why, **until})
+
+    read = ["--purpose", "before the briefing"]
+    lift = (LEE, ["plan", "lift", market, "--reason", over], "/embargoes/all/lift", {"market": market, "reason": over})
+    return [
+        embargo("market_0_0"), lift, embargo(market),
+        (BELL, ["plan", "embargoes", *read], "/embargoes/all/read", {"purpose": read[1]}),
+        lift, lift,
+        (ITO, ["audit", "embargoes", *read], "/embargoes/all/history", {"purpose": read[1]}),
+    ]  # fmt: skip
+
+
+def reading_steps(home: Home, report: Path) -> list[Step]:
+    del report
+    run_id = str(runs(home.path)["run_id"].iloc[-1])
+    person = str(read_people(home, "person_tier", run_id)["person_id"].iloc[0])
+    read, asked = ["--purpose", "review before the visit"], {"purpose": "review before the visit"}
+    return [
+        (WOOD, ["explain", "person", person, *read], "/people/one/explain", {"person": person, **asked}),
+        (WOOD, ["explain", "person", "P0", *read], "/people/one/explain", {"person": "P0", **asked}),
+        (BELL, ["notices", "deliver"], "/all-notices/all/deliver", {}),
+        (ITO, ["audit", "verify"], "/checks/all/log", {}),
+    ]
+
+
+def log_of(home: Home) -> list[tuple[Any, ...]]:
+    """Every entry of the access log but for who and when."""
+    return [(entry["action"], entry["purpose"], entry["detail"]) for entry in home.access_log.entries()]
+
+
 def actions_of(home: Home) -> list[dict[str, Any]]:
     with open_home_store(home) as store:
         actions = store.place_actions(CLOCK + timedelta(days=1))
     return actions.astype(str).replace(r"[^ ]*/(?=report)", "", regex=True).to_dict("records")
 
 
-@pytest.mark.parametrize("steps", [notice_steps, list_steps, operation_steps, audit_steps])
+@pytest.mark.parametrize(
+    "steps", [notice_steps, list_steps, operation_steps, audit_steps, embargo_steps, reading_steps]
+)
 def test_the_same_acts_by_board_and_by_command_leave_the_same_and_are_refused_alike(
     steps: Callable[[Home, Path], list[Step]], copy_of_run: Copies, tmp_path: Path
 ) -> None:
     by_command, by_board = copy_of_run("command"), copy_of_run("board")
     report = tmp_path / "report.html"
     report.write_text("<p>read and found sound</p>")
-    browsers = {who: browser_of(by_board) for who in (BELL, REYES, LEE, ITO)}
+    board = create_app(by_board)
+    browsers = {who: visiting(board) for who in (BELL, REYES, LEE, ITO, WOOD)}
     for who, browser in browsers.items():
         assert browser.sign_in(who).status_code == 303
     is_refused = []
-    for who, words, action, fields in steps(by_board, report):
+    for who, words, action, fields in steps(copy_of_run("asked"), report):
         why = tried(by_command, who, words)
         files = {"report": ("report.html", report.read_bytes())} if str(report) in words else None
         token = form_token(browsers[who], action)
@@ -177,6 +222,7 @@ def test_the_same_acts_by_board_and_by_command_leave_the_same_and_are_refused_al
             page = re.sub(r"[^ ]*/(?=report.html)", "", html.unescape(answer.text))
             assert re.sub(r"[^ ]*/(?=report.html)", "", why) in page
         assert acts_of(by_board) == acts_of(by_command)
+        assert log_of(by_board) == log_of(by_command)
     assert actions_of(by_board) == actions_of(by_command)
     assert is_refused.count(False) and is_refused.count(True)
 
@@ -255,7 +301,7 @@ def test_notices_to_people_are_read_for_a_purpose_that_is_logged(copy_of_run: Co
     browser = browser_of(home)
     browser.sign_in(WOOD)
     assert "p_" not in browser.get("/notices").text
-    page = browser.act("/person-notices/all/read", "/notices", purpose="prepare the letters").text
+    page = browser.act("/all-notices/all/read", "/notices", purpose="prepare the letters").text
     assert "To people" in page
     entry = list(home.access_log.entries())[-1]
     assert (entry["reader"], entry["purpose"], entry["action"]) == (WOOD, "prepare the letters", "read")

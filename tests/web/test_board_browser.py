@@ -1,20 +1,21 @@
 """The board in a real browser: look, select, explain, approve with two users; by keys, on a phone, alone."""
 
-import asyncio
+import base64
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
+from pmtiles.tile import TileType
 
 from flows.home.home import Home
 from pipeline.publication.publish import read_published
 from tests.town import TownRun
-from tests.web.conftest import BELL, REYES
+from tests.web.conftest import BELL, REYES, serving
+from tests.web.test_base_map import home_with, write_tiles
+from web.app import create_app
 
 axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -22,6 +23,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH: the board is not opened")
 WITH_GL = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 PATIENCE_MS = 60_000
+PAGES_TO_LOOK_AT = ("/notices", "/lists", "/operations", "/audits", "/record", "/compare", "/visits", "/embargoes",
+                    "/people", "/users")  # fmt: skip
+RED = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="  # a PNG
 WHY = "Read all five records; they hold."
 
 
@@ -30,24 +34,9 @@ def served(
     shared: Path, town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Home]]:
     """The address of a board of a copy of the town's home."""
-    import uvicorn
-
-    from web.app import create_app
-
     home = new_home(Path(shutil.copytree(shared / "run", tmp_path_factory.mktemp("board") / "home")))
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(home), log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=1
-        )
-    )
-    thread = Thread(target=lambda: asyncio.run(server.serve([listening])))
-    thread.start()
-    yield f"http://localhost:{listening.getsockname()[1]}", home
-    server.should_exit = True
-    thread.join()
-    listening.close()
+    with serving(create_app(home)) as port:
+        yield f"http://localhost:{port}", home
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +47,7 @@ def opened(served: tuple[str, Home]) -> Iterator[Callable[..., Any]]:
         browser = player.chromium.launch(executable_path=CHROMIUM, args=WITH_GL)
 
         @contextmanager
-        def page(name: str = BELL, width: int = 1400, **context: Any) -> Iterator[Any]:
+        def page(name: str = BELL, width: int = 1400, address: str = address, **context: Any) -> Iterator[Any]:
             with browser.new_context(
                 viewport={"width": width, "height": 900}, base_url=address, reduced_motion="reduce", **context
             ) as one:
@@ -94,7 +83,22 @@ def test_axe_finds_nothing_serious_and_no_page_is_wider_than_its_screen(
     notice = read_published(served[1].path, "area_notice")["notice_id"].iloc[0]
     area = read_published(served[1].path, "area_ranking")["area_id"].iloc[0]
     pages = [f"/?open=area:{area}", f"/notices/{notice}"]
-    pages += ["/notices", "/lists", "/operations", "/audits", "/record", "/compare"] if scheme == "light" else []
+    pages += (
+        [
+            "/notices",
+            "/lists",
+            "/operations",
+            "/audits",
+            "/record",
+            "/compare",
+            "/visits",
+            "/embargoes",
+            "/people",
+            "/users",
+        ]
+        if scheme == "light"
+        else []
+    )
     with opened(width=width, bypass_csp=True, color_scheme=scheme) as page:
         for path in pages:
             page.goto(path)
@@ -178,3 +182,78 @@ def test_what_is_printed_has_the_ranking_and_no_forms(opened: Callable[..., Any]
         assert not page.locator("#question").is_visible()
         assert not page.locator("header nav").is_visible()
         assert page.pdf().startswith(b"%PDF")
+
+
+def test_a_base_map_lies_beneath_and_what_it_shows_is_seen_through(
+    opened: Callable[..., Any], served: tuple[str, Home], tmp_path: Path
+) -> None:
+    tiles = write_tiles(tmp_path / "base.pmtiles", TileType.PNG, base64.b64decode(RED))
+    with (
+        serving(create_app(home_with(served[1], str(tiles)))) as port,
+        opened(address=f"http://localhost:{port}") as page,
+    ):
+        asked: list[int] = []
+        page.on("response", lambda answer: asked.append(answer.status) if "/base/" in answer.url else None)
+        page.reload()
+        page.wait_for_selector("#board-map[data-ready][data-base=raster]")
+        assert page.evaluate("document.getElementById('board-map').dataset.drawn").startswith("areas")
+        assert set(asked) <= {200, 204}
+        assert 200 in asked
+
+
+def test_from_sign_in_to_a_served_notice_by_keys_alone(opened: Callable[..., Any], served: tuple[str, Home]) -> None:
+    """As a new user would: no mouse, no address typed but the first; each step goes by Tab, Enter and letters."""
+    notice = str(read_published(served[1].path, "area_notice")["notice_id"].iloc[-1])
+
+    def tab_to(page: Any, test: str, most: int = 200) -> None:
+        for _ in range(most):
+            page.keyboard.press("Tab")
+            if page.evaluate(f"(at => {test})(document.activeElement)"):
+                return
+        raise AssertionError(f"Tab does not lead to {test}")
+
+    def act(page: Any, name: str, *typed: str) -> None:
+        if not page.evaluate(f"document.querySelector('#act-{name}').open"):
+            tab_to(page, f"at.matches('#act-{name} summary')")
+            page.keyboard.press("Enter")
+        for text in typed:
+            tab_to(page, f"at.matches('#act-{name} :is(textarea, select, input)') && at.value === ''")
+            page.keyboard.type(text)
+        tab_to(page, f"at.matches('#act-{name} button')")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        page.wait_for_selector(".said")
+
+    def come_in(page: Any, name: str) -> None:
+        tab_to(page, "at.matches('input[type=radio]')")
+        for _ in range(10):
+            if page.evaluate("document.activeElement.value") == name:
+                break
+            page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/")
+        tab_to(page, "at.getAttribute('href') === '/notices'")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/notices")
+        tab_to(page, f"at.getAttribute('href') === '/notices/{notice}'")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/notices/{notice}")
+
+    def go_out(page: Any) -> None:
+        tab_to(page, "at.matches('.who button')")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/sign-in**")
+
+    with opened() as page:
+        go_out(page)
+        come_in(page, BELL)
+        act(page, "open")
+        act(page, "review", WHY)
+        go_out(page)
+        come_in(page, REYES)
+        act(page, "open")
+        act(page, "approve", WHY)
+        go_out(page)
+        come_in(page, BELL)
+        act(page, "serve", "displayed")
+        assert "The notice is served." in page.locator(".said").inner_text()

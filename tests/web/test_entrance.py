@@ -13,9 +13,9 @@ from flows.users.accounts import HOLDER, add_user, disable, give_token
 from pipeline.users.users import FREE_GUESSES
 from tests.users import PASSWORD, name_in
 from tests.web.conftest import BELL, LEE, Browser, browser_of
-from web import security
 from web.app import create_app
-from web.board import COOKIE
+from web.entrance import security
+from web.entrance.board import COOKIE
 
 PAGES = ["/", "/detail", "/compare", "/notices", "/notices/n_1", "/notices/n_1/print.pdf", "/map/r/v/areas.json"]
 FORGED = f"hs_{'x' * 43}"

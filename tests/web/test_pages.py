@@ -23,8 +23,8 @@ from pipeline.publication.publish import PUBLISHED, read_published, runs
 from tests.town import AS_OF, CLOCK, TownRun
 from tests.users import PASSWORD, name_in
 from tests.web.conftest import BELL, LEE, Browser, browser_of
-from web.board import Board
 from web.day import Days
+from web.entrance.board import Board
 from web.today import live_parts
 
 GETS = ["/", "/compare", "/notices", "/operations", "/lists", "/audits", "/record", "/effects/person_tier", "/nothing"]

@@ -101,7 +101,21 @@
       map.setFilter(`${name}-lit`, ["==", ["get", "id"], key.startsWith(`${KINDS[name]}:`) ? key.slice(key.indexOf(":") + 1) : ""]);
     }
   };
+  // Plain lines without labels for tiles of shapes: labels would need fonts, which no package ships.
+  const base = async () => {
+    const answer = await fetch(document.documentElement.dataset.base, { credentials: "same-origin" });
+    if (answer.status !== 200) return;
+    const { lines, ...source } = await answer.json();
+    const tiles = source.tiles.map((each) => (each.startsWith("/") ? location.origin + each : each));
+    map.addSource("base", { ...source, tiles });
+    if (source.type === "raster") map.addLayer({ id: "base", type: "raster", source: "base" });
+    for (const name of lines) map.addLayer({ id: `base-${name}`, type: "line", source: "base", "source-layer": name, paint: { "line-color": colour("--soft"), "line-width": 0.8 } });
+    if (source.attribution) map.addControl(new maplibregl.AttributionControl({ compact: true }));
+    for (const name of ["areas", "cells"]) DRAWN[name][0].paint["fill-opacity"] = 0.55;
+    frame.dataset.base = source.type;
+  };
   map.on("load", async () => {
+    if (document.documentElement.dataset.base) await base();
     if (frame.dataset.moves) await moves();
     for (const box of document.querySelectorAll("#layers input")) {
       box.addEventListener("change", () => toggle(box));

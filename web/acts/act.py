@@ -19,8 +19,8 @@ from pipeline.complete_file import write_complete
 from pipeline.errors import AccessError, HarmspotError
 from pipeline.privacy.pii_guard import without_people
 from pipeline.wording.catalogue import message
-from web.board import Board
-from web.visitors import Visitor
+from web.entrance.board import Board
+from web.entrance.visitors import Visitor
 
 FORGED = message("This form is not of your session, or the board was started anew: load the page again.")
 MISSING = message("{field} is missing")
@@ -29,11 +29,16 @@ NOT_AMONG = message("{field}: choose one of {options}")
 UNREADABLE = message("{field}: {given} cannot be read")
 NAME_TAKEN = message("{field}: another file of that name was signed before; rename it")
 LONGEST = 2000  # characters of a text
+NOT_SHOWN = ("file", "copy", "password")  # kinds of fields that a form does not hold again after a refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a form; `kind` is text, words (sentences), day, time (local), number, file or choice."""
+    """A field of a form.
+
+    `kind` is text, words (sentences), day, time (local), number, password, choice, file (kept with the reports) or
+    copy (a file that is read and not kept).
+    """
 
     name: str
     label: str
@@ -126,7 +131,7 @@ def _done(board: Board, subjects: Subjects, request: Request, key: str, name: st
     if not board.forms.is_genuine(form.get("token"), visitor.secret, request.url.path):
         refused(board.fresh_home(), visitor.name, "a form that is not of the session")
         return board.message(request, 403, "Refused", board.home.catalogue.text(FORGED))
-    entered = {each.name: str(form.get(each.name) or "").strip() for each in act.fields if each.kind != "file"}
+    entered = {each.name: str(form.get(each.name) or "").strip() for each in act.fields if each.kind not in NOT_SHOWN}
 
     def again(status: int, why: str) -> Response:
         said = without_people(why)
@@ -160,7 +165,9 @@ def _values(home: Home, act: Act, form: FormData) -> dict[str, Any]:
 def _value(home: Home, field: Field, given: Any) -> Any:
     if field.kind == "file":
         return _kept(home, field, given)
-    entered = str(given or "").strip()
+    if field.kind == "copy":
+        return _sent(home, field, given).file.read()
+    entered = str(given or "") if field.kind == "password" else str(given or "").strip()
     if len(entered) > LONGEST:
         raise _problem(home, TOO_LONG, field, most=LONGEST)
     if not entered and field.is_required:
@@ -200,13 +207,18 @@ _READ: Mapping[str, Callable[[str, Home], Any]] = {
 
 def _kept(home: Home, field: Field, given: Any) -> Path:
     """Keep a file that was sent in the home's folder of reports, and return its path."""
-    if not isinstance(given, UploadFile) or not given.filename:
-        raise _problem(home, MISSING, field)
-    name = re.sub(r"[^\w.-]", "_", Path(given.filename.replace("\\", "/")).name).lstrip(".")[-100:]
-    path, content = home.path / "reports" / (name or "report"), given.file.read()
+    sent = _sent(home, field, given)
+    name = re.sub(r"[^\w.-]", "_", Path((sent.filename or "").replace("\\", "/")).name).lstrip(".")[-100:]
+    path, content = home.path / "reports" / (name or "report"), sent.file.read()
     if path.exists() and path.read_bytes() != content:
         raise _problem(home, NAME_TAKEN, field)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     write_complete(path, content)
     path.chmod(0o600)
     return path
+
+
+def _sent(home: Home, field: Field, given: Any) -> UploadFile:
+    if not isinstance(given, UploadFile) or not given.filename:
+        raise _problem(home, MISSING, field)
+    return given

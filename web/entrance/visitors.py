@@ -11,7 +11,7 @@ from threading import RLock
 
 from flows.home.home import Home
 from flows.users.admission import marking_reads, refuse_empty_words
-from flows.users.login import UNKNOWN, log_in, log_out, refused, session_of
+from flows.users.login import log_in, log_in_vouched, log_out, refused, session_of
 from pipeline.errors import AccessError
 from pipeline.users.credentials import token_hash
 from pipeline.users.session import TOKEN, Session
@@ -57,12 +57,9 @@ class Visitors:
 
     def sign_in(self, home: Home, name: str, password: str, purpose: str) -> str:
         """Begin a session and return its token; raises as `flows.users.login.log_in`."""
-        refuse_empty_words({"purpose": purpose})
-        if not purpose.strip():
-            raise AccessError("purpose is missing: say in some words what you are going to do")
+        self.check_purpose(home, purpose)
         if not home.is_rehearsal:
             with self.lock, marking_reads(home, "login"):
-                home.refuse_mentions({"purpose": purpose})
                 return log_in(home, name, password, purpose)
         if name not in INVENTED:
             raise AccessError("choose one of the invented names")
@@ -70,12 +67,32 @@ class Visitors:
         self._invented[token_hash(token)] = Session(name, INVENTED[name], REHEARSAL, purpose)
         return token
 
+    def sign_in_vouched(self, home: Home, name: str, purpose: str) -> str:
+        """Begin a session of a user for whom a provider vouches; raises as `flows.users.login.log_in_vouched`."""
+        with self.lock, marking_reads(home, "login"):
+            return log_in_vouched(home, name, purpose)
+
+    def check_purpose(self, home: Home, purpose: str) -> None:
+        """Raise AccessError for a purpose that is missing, says nothing or names somebody."""
+        refuse_empty_words({"purpose": purpose})
+        if not purpose.strip():
+            raise AccessError("purpose is missing: say in some words what you are going to do")
+        if not home.is_rehearsal:
+            with self.lock:
+                home.refuse_mentions({"purpose": purpose})
+
     def visitor(self, token: str | None) -> Visitor | None:
         """Return who holds a token, None where nobody does; an unknown one is logged."""
-        if token is None or not TOKEN_FORM.fullmatch(token):
+        session = self._session(token) if token and TOKEN_FORM.fullmatch(token) else None
+        if session and session.how == TOKEN:
+            with self.lock:
+                refused(self._home, session.user_id, "the board is for people, not for services")
             return None
-        session = self._session(token)
-        return Visitor(session, token) if session else None
+        return Visitor(session, token) if session and token else None
+
+    def may_read(self, token: str | None) -> bool:
+        """Return whether somebody holds a token, a service or whoever has signed in; an unknown one is logged."""
+        return token is not None and TOKEN_FORM.fullmatch(token) is not None and self._session(token) is not None
 
     def sign_out(self, home: Home, token: str) -> None:
         """End a session."""
@@ -87,7 +104,7 @@ class Visitors:
     def known(self, token: str | None) -> Visitor | None:
         """Return who holds a token, where that was asked a moment ago; None says nothing."""
         session = self._known_session(token_hash(token)) if token and TOKEN_FORM.fullmatch(token) else None
-        return Visitor(session, token) if session and token else None
+        return Visitor(session, token) if session and token and session.how != TOKEN else None
 
     def _known_session(self, hashed: str) -> Session | None:
         if self._home.is_rehearsal:
@@ -104,8 +121,6 @@ class Visitors:
         try:
             with self.lock:
                 session = session_of(home, token)
-                if session.how == TOKEN:
-                    raise refused(home, session.user_id or UNKNOWN, "the board is for people, not for services")
         except AccessError:
             return None
         if len(self._known) > 10_000:

@@ -16,6 +16,7 @@ from flows.decisions.notice_decisions import (
     standing_notices,
     superseded_by,
 )
+from flows.decisions.partners import deliver_to_partners, log_partners_not_told
 from flows.home.home import Home
 from flows.human_log.notice_records import notice_page
 from models.governance.notice_kinds import KINDS
@@ -24,9 +25,9 @@ from pipeline.pages.notice_outline import outline
 from pipeline.pages.notice_pdf import notice_pdf
 from pipeline.publication.publish import read_published
 from pipeline.wording.catalogue import message
-from web.acts import Act, After, Do, Field, Outcome, act_routes, acts_for, reason
-from web.board import Board
-from web.visitors import Visitor
+from web.acts.act import Act, After, Do, Field, Outcome, act_routes, acts_for, reason
+from web.entrance.board import Board
+from web.entrance.visitors import Visitor
 
 MANNERS = tuple(sorted({manner for kind in KINDS.values() for manner in kind.manners}))
 SPEAKER = Field("speaker", message("Who makes the statement"), "choice", ("person", "resident", "partner"))
@@ -229,28 +230,22 @@ def routes(board: Board) -> APIRouter:
             headers={"content-disposition": f'attachment; filename="{notice.notice_id}.pdf"'},
         )
 
-    people = PeopleList(board)
-    router.include_router(act_routes(board, people))
+    router.include_router(act_routes(board, AllNotices(board)))
     router.include_router(act_routes(board, notices))
     return router
 
 
 @dataclass(frozen=True)
-class PeopleList:
-    """The list of notices to people: read for a purpose, and logged."""
+class AllNotices:
+    """What is done with all notices: those to people are listed for a purpose, and logged; partners are told."""
 
     board: Board
-    path: str = "/person-notices"
+    path: str = "/all-notices"
 
     @property
     def acts(self) -> Mapping[str, Act]:
-        """The one act: to read the list."""
-        about = message("List the notices to people; the read is logged.")
-        return {
-            "read": Act(
-                "read", "notices list --people", message("List notices to people"), about, (WHY_READ,), _read_people
-            )
-        }
+        """The acts by name."""
+        return ACTS_ON_ALL
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of all notices, with those to people where they were just read."""
@@ -272,7 +267,7 @@ def _list(board: Board, request: Request, state: str, after: After) -> Response:
         states=states,
         state=state,
         people=after.shown,
-        reading=acts_for(board, request, PeopleList(board).acts),
+        acts=acts_for(board, request, ACTS_ON_ALL),
         after=after,
     )
 
@@ -281,6 +276,32 @@ def _read_people(home: Home, _: str, visitor: Visitor, values: Mapping[str, Any]
     kinds = [kind.name for kind in KINDS.values() if kind.is_to_person]
     found = standing_notices(home, kinds, reader=visitor.name, purpose=values["purpose"] or visitor.purpose)
     return Outcome("", {"rows": _rows(home, found, found), "notes": home.notes})  # type: ignore[attr-defined]
+
+
+def _delivered(home: Home, _: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
+    log_partners_not_told(home)
+    count = deliver_to_partners(home)
+    return Outcome(home.catalogue.text("Messages that partners were sent: {count}.", count=count))
+
+
+ACTS_ON_ALL = {
+    "read": Act(
+        "read",
+        "notices list --people",
+        message("List notices to people"),
+        message("List the notices to people; the read is logged."),
+        (WHY_READ,),
+        _read_people,
+    ),
+    "deliver": Act(
+        "deliver",
+        "notices deliver",
+        message("Deliver to partners"),
+        message("Send partners the messages that wait; decisions on notices and runs also do this."),
+        (),
+        _delivered,
+    ),
+}
 
 
 def _rows(home: Home, notices: list[Notice], known: list[Notice]) -> list[dict[str, Any]]:

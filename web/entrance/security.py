@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from collections import defaultdict, deque
@@ -11,6 +12,8 @@ from threading import Lock
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flows.home import log
 
 MOST_BYTES = 8 * 2**20  # of a body: a report that is signed; a form has a few hundred
 MOST_OPEN_BYTES = 2**14  # of a body of whoever has not signed in
@@ -32,12 +35,23 @@ HEADERS = {
 }
 
 
+def log_refusal(scope: Scope, status: int) -> None:
+    """Log that a request was refused, but for what a rule said: which address sent it, and nothing that it named."""
+    if 400 <= status < 500 and status not in (409, 422):
+        address = (scope.get("client") or ("an unknown address",))[0]
+        level = logging.INFO if status in (401, 404) else logging.WARNING  # a first visit, an old link
+        log.write(f"refused with {status}: a {scope['method']} from {address}", level)
+
+
 class Guard:
     """Refuses hosts and addresses that no route should see; adds the headers, and `no-store` unless a route differs."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], *, is_tls: bool) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], *, is_tls: bool, tile_origin: str | None = None) -> None:
         self._app, self._hosts = app, frozenset(hosts)
         more = {"strict-transport-security": "max-age=31536000"} if is_tls else {}
+        if tile_origin:
+            policy = POLICY.replace("connect-src 'self'", f"connect-src 'self' {tile_origin}")
+            more["content-security-policy"] = policy.replace("img-src 'self'", f"img-src 'self' {tile_origin}")
         self._headers = [(name.encode(), value.encode()) for name, value in {**HEADERS, **more}.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,6 +66,7 @@ class Guard:
                 kept = [pair for pair in message["headers"] if pair[0] != b"server"]
                 is_said = any(name == b"cache-control" for name, _ in kept)
                 stored = [] if is_said else [(b"cache-control", b"no-store")]
+                log_refusal(scope, message["status"])
                 message = {**message, "headers": [*kept, *self._headers, *stored]}
             await send(message)
 

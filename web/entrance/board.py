@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from fastapi import Request
@@ -26,8 +26,8 @@ from pipeline.pages.base import page_environment, read_asset
 from pipeline.pages.report import with_axes
 from pipeline.privacy.pii_guard import without_people
 from pipeline.wording.catalogue import message
-from web.security import Attempts, Forms
-from web.visitors import Visitor, Visitors
+from web.entrance.security import Attempts, Forms
+from web.entrance.visitors import Visitor, Visitors
 
 COOKIE, NONCE = "harmspot", "harmspot-form"
 SESSION_S = 12 * 60 * 60
@@ -36,10 +36,12 @@ PAGES = (  # path, name, and the verb whose roles may see it
     ("/", message("Today"), "show"),
     ("/compare", message("Compare"), "show"),
     ("/notices", message("Notices"), "notices list"),
+    ("/visits", message("Visits"), "show"),
     ("/operations", message("Operations"), "show"),
     ("/lists", message("Lists of people"), "lists show"),
     ("/audits", message("Audits"), "audit status"),
     ("/record", message("Record"), "show"),
+    ("/users", message("Users"), "users list"),
 )
 
 
@@ -96,6 +98,10 @@ class Board:
             with reading_in(lambda: home.settings.force.zone), marking_reads(home, verbs[-1]):
                 yield home
 
+    def may(self, visitor: Visitor | None, *verbs: str) -> bool:
+        """Return whether the role of a visitor may do the verbs."""
+        return visitor is not None and may(visitor.session.role, verbs)
+
     def visitor_of(self, request: Request) -> Visitor | None:
         """Return who sends a request."""
         found = request.scope.get("harmspot.visitor")
@@ -112,10 +118,10 @@ class Board:
         frame = {
             "visitor": visitor,
             "is_rehearsal": self.home.is_rehearsal,
-            "pages": [page for page in PAGES if visitor and may(visitor.session.role, [page[2]])],
+            "pages": [page for page in PAGES if self.may(visitor, page[2])],
             "here": request.url.path,
             "token": lambda path: self.forms.token(secret, path),
-            "may": lambda *verbs: visitor is not None and may(visitor.session.role, verbs),
+            "may": lambda *verbs: self.may(visitor, *verbs),
             "force": self.home.settings.force.name,
         }
         answer = HTMLResponse(self.environment.get_template(template).render({**frame, **values}), status)
@@ -127,9 +133,12 @@ class Board:
         """Return a page that says one thing."""
         return self.page(request, "message.html.jinja", status=status, title=title, said=without_people(said))
 
-    def set_cookie(self, answer: Response, name: str, value: str, max_age: int | None = None) -> None:
-        """Set a cookie that no script reads and no other site sends."""
-        answer.set_cookie(name, value, max_age=max_age, httponly=True, samesite="strict", secure=self.is_tls, path="/")
+    def set_cookie(
+        self, answer: Response, name: str, value: str, max_age: int | None = None, *, is_sent_back: bool = False
+    ) -> None:
+        """Set a cookie that no script reads and no other site sends, unless it links here and `is_sent_back`."""
+        samesite: Literal["lax", "strict"] = "lax" if is_sent_back else "strict"
+        answer.set_cookie(name, value, max_age=max_age, httponly=True, samesite=samesite, secure=self.is_tls, path="/")
 
     def to_sign_in(self, request: Request) -> Response:
         """Send whoever has not signed in to do so, and bring a reader back afterwards."""

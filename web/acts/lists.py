@@ -22,9 +22,9 @@ from models.governance.list_effects import CHOSEN_LISTS
 from pipeline.pages.base import page_rows
 from pipeline.privacy.signed_export import NOT_GROUNDS
 from pipeline.wording.catalogue import message
-from web.acts import Act, After, Field, Outcome, act_routes, acts_for, reason
-from web.board import Board
-from web.visitors import Visitor
+from web.acts.act import Act, After, Field, Outcome, act_routes, acts_for, reason
+from web.entrance.board import Board
+from web.entrance.visitors import Visitor
 
 
 def _opened(home: Home, list_id: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
@@ -65,6 +65,7 @@ def _exported(home: Home, list_id: str, visitor: Visitor, values: Mapping[str, A
             agreement_id=values["agreement_id"],
             reader=visitor.name,
             purpose=values["purpose"],
+            is_resolved=values["ids"] == OWN_IDS,
         )
         return Outcome("", file=(f"{list_id}.json", out.read_bytes()))
 
@@ -91,6 +92,7 @@ COMPARISON = Field("comparison", message("Comparison for the outcome"), "words",
 STOP_ON = Field("stop_on", message("Last day, on which it is evaluated"), "day")
 FOUND = Field("found", message("What was found, in a sentence"), "words", is_logged_words=True)
 REPORT = Field("report", message("File of the report"), "file")
+OWN_IDS = "own_ids"
 PURPOSE = Field("purpose", message("Purpose of reading this list, logged"), "words", is_logged_words=True)
 ACTS = {
     act.name: act
@@ -132,6 +134,14 @@ ACTS = {
                 Field("recipient", message("Recipient"), is_logged_words=True),
                 Field("agreement_id", message("Sharing agreement"), is_logged_words=True),
                 PURPOSE,
+                Field(
+                    "ids",
+                    message("Ids of people"),
+                    "choice",
+                    (OWN_IDS,),
+                    is_required=False,
+                    help=message("Pseudonyms, unless the recipient needs the force's own; logged."),
+                ),
             ),
             _exported,
         ),

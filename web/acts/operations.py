@@ -22,10 +22,10 @@ from pipeline.pages.base import page_rows
 from pipeline.publication.publish import read_published
 from pipeline.publication.tables import read_tables
 from pipeline.wording.catalogue import message
-from web.acts import Act, After, Field, Outcome, act_routes, acts_for
-from web.board import Board
-from web.lists import COMPARISON, FOUND, OUTCOME, REPORT, STOP_ON
-from web.visitors import Visitor
+from web.acts.act import Act, After, Field, Outcome, act_routes, acts_for
+from web.acts.lists import COMPARISON, FOUND, OUTCOME, REPORT, STOP_ON
+from web.entrance.board import Board
+from web.entrance.visitors import Visitor
 
 
 def _registered(home: Home, market: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:

@@ -1,0 +1,205 @@
+"""Sign-in through an identity provider: whoever it vouches for and the home knows, once, in the browser that asked."""
+
+import html
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from joserfc.jwk import OctKey, RSAKey
+
+from flows.home.home import Home
+from flows.users import login
+from flows.users.accounts import HOLDER, add_user, disable
+from flows.users.login import UNKNOWN
+from pipeline.errors import SettingsError
+from pipeline.users.oidc import OidcSettings
+from tests.users import name_in
+from tests.web.conftest import Browser, browser_of, serving, visiting
+from tests.web.provider import CLIENT, SECRET, Provider, provider_on_loopback
+from web.app import create_app
+from web.entrance.board import COOKIE
+from web.entrance.sign_in import ATTEMPT, BACK, PROVIDER
+
+PURPOSE = "morning tasking"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Provider]:
+    with provider_on_loopback() as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(running: Provider, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    monkeypatch.setattr(login.time, "sleep", lambda _: None)
+    for name, value in {"who": name_in("planner"), "claims": {}, "key": running.keys.keys[0]}.items():
+        monkeypatch.setattr(running, name, value)
+    monkeypatch.setattr(running, "algorithm", "RS256")
+    return running
+
+
+@pytest.fixture
+def home(real_home: Home, provider: Provider) -> Home:
+    with_provider(real_home, provider)
+    return real_home
+
+
+def with_provider(home: Home, provider: Provider, **more: Any) -> None:
+    oidc = OidcSettings(**{"issuer": provider.issuer, "client_id": CLIENT, "client_secret": SECRET,
+                           "client_secret_file": None, "claim": "preferred_username"} | more)  # fmt: skip
+    settings = home.settings
+    home.__dict__["settings"] = replace(settings, web=replace(settings.web, oidc=oidc))
+
+
+def begun(browser: Browser, purpose: str = PURPOSE, then: str = "/record") -> str:
+    """Begin at the board, sign in at the provider, and return the address to which it sends the browser back."""
+    token = browser.token("/sign-in", PROVIDER)
+    page = browser.post(PROVIDER, data={"token": token, "purpose": purpose, "then": then})
+    assert page.status_code == 200, page.text
+    there = re.search(r'content="0; url=([^"]+)"', page.text)
+    assert there
+    return httpx.get(html.unescape(there[1])).headers["location"].removeprefix("http://localhost")
+
+
+def refusals(home: Home) -> list[dict[str, Any]]:
+    return [entry for entry in home.access_log.entries() if entry["action"] == "refused"]
+
+
+def test_a_user_for_whom_the_provider_vouches_comes_in_with_the_role_of_the_home(home: Home) -> None:
+    browser = browser_of(home)
+    page = browser.get(begun(browser))
+    assert page.status_code == 200 and 'url=/record"' in page.text
+    assert "SameSite=strict" in page.headers["set-cookie"]
+    assert name_in("planner") in browser.get("/nothing-here").text and "planner" in browser.get("/nothing-here").text
+    entry = [entry for entry in home.access_log.entries() if entry["action"] == "login"][-1]
+    assert (entry["reader"], entry["purpose"], entry["detail"]) == (name_in("planner"), PURPOSE, {"role": "planner"})
+    assert browser.post("/sign-out", data={"token": browser.token("/nothing-here", "/sign-out")}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"nonce": "another"}, {"nonce": None}, {"iss": "http://127.0.0.1:1"}, {"iss": None}, {"aud": "another client"},
+        {"aud": [CLIENT, "another client"]}, {"exp": int(time.time()) - 3600}, {"exp": None},
+        {"iat": int(time.time()) + 3600}, {"preferred_username": None}, {"preferred_username": ["x"]},
+        {"preferred_username": "Nobody, N."}, {"preferred_username": "planner, a. lee"},
+    ],
+)  # fmt: skip
+def test_a_token_that_is_not_for_this_attempt_or_for_no_user_lets_nobody_in(
+    said: dict[str, Any], home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "claims", said)
+    browser = browser_of(home)
+    assert browser.get(begun(browser)).status_code == 403
+    assert COOKIE not in browser.cookies
+    assert [entry["reader"] for entry in refusals(home)] == [UNKNOWN]
+    assert "Nobody" not in str(refusals(home))
+
+
+def test_a_token_signed_by_another_key_or_with_the_public_one_lets_nobody_in(
+    home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = provider.keys.keys[0].as_pem(private=False)
+    for key, algorithm in ((RSAKey.generate_key(2048), "RS256"), (OctKey.import_key(public.hex()), "HS256")):
+        monkeypatch.setattr(provider, "key", key)
+        monkeypatch.setattr(provider, "algorithm", algorithm)
+        browser = browser_of(home)
+        assert browser.get(begun(browser)).status_code == 403
+        assert COOKIE not in browser.cookies
+
+
+def test_an_answer_counts_once_and_in_the_browser_that_asked_for_it(home: Home) -> None:
+    browser = browser_of(home)
+    back = begun(browser)
+    assert visiting(browser.app).get(back).status_code == 403  # of whoever caught the address
+    assert browser.get(back).status_code == 403  # it was taken
+    back, secret = begun(browser), browser.cookies[ATTEMPT]
+    assert browser.get(back).status_code == 200
+    other = visiting(browser.app)
+    other.cookies.set(ATTEMPT, secret)
+    assert other.get(back).status_code == 403  # replayed
+    for given in ("", "?state=x&code=y", "?error=access_denied&state=x"):
+        assert browser.get(BACK + given).status_code == 403
+    assert {entry["detail"]["why"].split(":")[0] for entry in refusals(home)} == {
+        "the identity provider answers no attempt of this browser, or answers it again"
+    }
+
+
+def test_an_answer_that_comes_too_late_or_names_another_issuer_is_refused(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = browser_of(home)
+    assert browser.get(f"{begun(browser)}&iss=http%3A%2F%2Fevil.example").status_code == 403
+    monkeypatch.setattr("web.entrance.sign_in.ATTEMPT_S", -1.0)
+    assert browser.get(begun(browser)).status_code == 403
+
+
+def test_who_is_disabled_or_a_service_does_not_come_in(home: Home, provider: Provider) -> None:
+    home.session = HOLDER
+    add_user(home, "Export", "reader", None)
+    disable(home, name_in("planner"))
+    home.session = None
+    for who in ("Export", name_in("planner")):
+        provider.who = who
+        browser = browser_of(home)
+        assert browser.get(begun(browser)).status_code == 403
+
+
+def test_a_form_of_no_browser_or_without_purpose_goes_nowhere(home: Home, provider: Provider) -> None:
+    browser = browser_of(home)
+    token = browser.token("/sign-in", PROVIDER)
+    assert browser.post(PROVIDER, data={"token": "0" * 64, "purpose": PURPOSE}).status_code == 403
+    for purpose in ("", "work work"):
+        assert browser.post(PROVIDER, data={"token": token, "purpose": purpose}).status_code == 403
+    with_provider(home, provider, issuer="http://127.0.0.1:1")
+    broken = browser_of(home)
+    token = broken.token("/sign-in", PROVIDER)
+    page = broken.post(PROVIDER, data={"token": token, "purpose": PURPOSE})
+    assert page.status_code == 403 and "does not answer" in page.text
+    with_provider(home, provider, issuer=f"{provider.issuer}/")  # not as it calls itself
+    page = browser_of(home)
+    assert "does not describe the issuer" in page.post(
+        PROVIDER, data={"token": page.token("/sign-in", PROVIDER), "purpose": PURPOSE}
+    ).text  # fmt: skip
+
+
+def test_without_settings_there_is_none_and_settings_must_be_safe(real_home: Home, tmp_path: Path) -> None:
+    browser = browser_of(real_home)
+    assert PROVIDER not in browser.get("/sign-in").text
+    assert browser.get(BACK).status_code == 404
+    given: dict[str, Any] = {"client_id": "x", "client_secret": None, "client_secret_file": None, "claim": "email"}
+    for issuer in ("http://login.example.org", "login.example.org", "https://login.example.org?x=1"):
+        with pytest.raises(SettingsError, match="expected an address with https"):
+            OidcSettings(issuer, **given)
+    with pytest.raises(SettingsError, match="client_id"):
+        OidcSettings("https://login.example.org", **given | {"client_id": None})
+    (tmp_path / "secret").write_text("hush\n")
+    settings = OidcSettings("https://login.example.org", **given | {"client_secret_file": tmp_path / "secret"})
+    assert settings.secret() == "hush"
+    assert "hush" not in repr(replace(settings, client_secret="hush"))
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on the PATH")
+def test_a_browser_goes_to_the_provider_and_comes_back_signed_in(home: Home) -> None:
+    """The provider is another site, whose answer must bring a session that the next page already has."""
+    player = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").sync_playwright()
+    with serving(create_app(home)) as port, player as started:
+        browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(base_url=f"http://localhost:{port}")
+        page.set_default_timeout(60_000)
+        said: list[str] = []
+        page.on("console", lambda each: said.append(each.text) if each.type == "error" else None)
+        page.goto("/users")
+        form = page.locator(f"form[action='{PROVIDER}']")
+        form.locator("[name=purpose]").fill(PURPOSE)
+        form.locator("button").click()
+        page.wait_for_url("**/users")
+        assert name_in("planner") in page.locator("header").inner_text()
+        assert said == []
+        browser.close()
