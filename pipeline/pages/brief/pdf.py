@@ -1,0 +1,90 @@
+"""The brief as PDF, set by Typst: tagged (PDF/UA-1), with its typeface, four A4 pages at most.
+
+The same content gives the same bytes: nothing depends on the clock, the machine or its typefaces.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import typst
+from fontTools.ttLib import TTFont
+from markupsafe import Markup
+
+from pipeline.briefing.lato_page import FONTS
+from pipeline.errors import PublicationError
+from pipeline.pages.base import read_asset
+from pipeline.pages.brief.brief import Brief
+from pipeline.terminal_text import inert_in_page
+
+SIZES_PT = (10.0, 9.5, 9.0, 8.5, 8.0, 7.5, 7.0, 6.5)  # the largest in which all stands on its pages
+TOO_LONG = "too long"  # what the template stops with
+FALLBACK = "?"  # in place of a character that the typeface lacks
+
+
+def brief_pdf(
+    brief: Brief, svg: Markup, svg_words: str, key: Sequence[Mapping[str, Any]], *, made_at: datetime
+) -> bytes:
+    """Return the brief as PDF.
+
+    Parameters
+    ----------
+    brief : Brief
+        What it says; a character that the typeface lacks is a question mark.
+    svg, svg_words, key : Markup, str, sequence of mapping
+        The map, what it shows, what its colours mean.
+    made_at : datetime
+        In the document's metadata, with a time zone.
+
+    Raises
+    ------
+    PublicationError
+        Its first page, or all of it, does not fit.
+    """
+    content = _drawable({**asdict(brief), "svg_words": svg_words, "key": key})
+    for size in SIZES_PT:
+        inputs = {"brief": json.dumps(content | {"size": size}, sort_keys=True), "map": str(svg)}
+        try:
+            return _compiled(inputs, made_at)
+        except typst.TypstError as error:
+            if TOO_LONG not in str(error):
+                raise PublicationError(f"the brief cannot be set as PDF: {error}") from error
+    raise PublicationError(
+        "the brief does not fit on four pages; shorten notices.help_contact or the names of force.place_names"
+    )
+
+
+def _compiled(inputs: dict[str, str], made_at: datetime) -> bytes:
+    compiler = typst.Compiler(
+        read_asset("brief.typ").encode(), font_paths=_fonts(), sys_inputs=inputs, ignore_system_fonts=True
+    )
+    made = compiler.compile(format="pdf", pdf_standards=["ua-1"], timestamp=made_at)
+    assert isinstance(made, bytes)  # of one document
+    return made
+
+
+@cache
+def _fonts() -> Any:
+    """Return the typeface, read once."""
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
+
+
+@cache
+def _known() -> frozenset[int]:
+    """Return the characters that the typeface has."""
+    with TTFont(FONTS / "Lato-Regular.ttf", lazy=True) as typeface:
+        return frozenset(typeface.getBestCmap())
+
+
+def _drawable(content: Any) -> Any:
+    """Return the content with a question mark for every character that the typeface lacks."""
+    if isinstance(content, str):
+        return "".join(sign if ord(sign) in _known() else FALLBACK for sign in inert_in_page(content))
+    if isinstance(content, Mapping):
+        return {name: _drawable(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_drawable(value) for value in content]
+    return content
