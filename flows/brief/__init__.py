@@ -1,4 +1,4 @@
 """The morning brief of a kept run: made on demand, after each daily run, and sent by mail.
 
-May import home, inputs, run, human_log, decisions and outputs.
+May import home, run and outputs.
 """

@@ -34,13 +34,11 @@ OF_FORCE = ("run", "area_ranking", "area_set_ranking", "scoreboard", "enforcemen
 
 @dataclass(frozen=True, slots=True)
 class MadeBrief:
-    """A brief: what it says, its two files, and the name that both begin with."""
+    """A brief: what it says, its local day, and its files by name, PDF and page."""
 
     brief: Brief
-    run: Mapping[str, Any]
-    pdf: bytes
-    html: bytes
-    name: str
+    day: str
+    files: Mapping[str, bytes]
 
 
 def make_brief(home: Home, run_id: str | None = None, area: str | None = None) -> MadeBrief:
@@ -74,20 +72,22 @@ def make_brief(home: Home, run_id: str | None = None, area: str | None = None) -
         help_contact=str(notices.text("help_contact", language)),
         complaint_route=str(notices.text("complaint_route", language)),
     )
-    brief = Brief(**first_page(asked), sections=later_sections(asked, ANSWERS, STATES))
+    first = first_page(asked)
+    brief = Brief(**first, sections=later_sections(asked, first["places"], ANSWERS, STATES))
     drawing = draw_map(shapes)
     svg = draw_brief_map(drawing, brief.places, catalogue, is_one_area=row is not None)
     words, key = words_for(drawing, brief.places, catalogue), key_of(run, catalogue, is_one_area=row is not None)
     html = brief_page(brief, svg, words, key, catalogue)
     pdf = brief_pdf(brief, svg, words, key, made_at=run["as_of"].to_pydatetime())
-    return MadeBrief(brief, run, pdf, html, _name(asked))
+    day = f"{run['as_of'].astimezone(asked.zone):%Y-%m-%d}"
+    name = _file_name(day, asked.area)
+    return MadeBrief(brief, day, {f"{name}.pdf": pdf, f"{name}.html": html})
 
 
-def _name(asked: Asked) -> str:
-    """Return the name of the files: the day, and the area."""
-    day = f"{asked.run['as_of'].astimezone(asked.zone):%Y-%m-%d}"
-    area = re.sub(r"[^\w.]+", "-", asked.area).strip("-")[:60] if asked.area else ""
-    return f"brief-{day}-{area}" if area else f"brief-{day}"
+def _file_name(day: str, area: str | None) -> str:
+    """Return what the names of both files begin with."""
+    named = re.sub(r"[^\w.]+", "-", area or "").strip("-")[:60]
+    return f"brief-{day}-{named}" if named else f"brief-{day}"
 
 
 def _shapes(home: Home, run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
 from pipeline.given_yaml import read_given_yaml
 from pipeline.map_link import check_map_link
+from pipeline.messages.mail import MailSettings
 from pipeline.messages.partners import Partner
 from pipeline.privacy.short_ids import SOURCE_IDS
 from pipeline.sources.registry import is_source_name, settings_type
@@ -354,11 +355,12 @@ class StreamSettings:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSettings:
-    """The schedule of the deployments, as cron lines in the force's time zone."""
+    """The schedule of the deployments, as cron lines in the force's time zone, and what follows a daily run."""
 
     daily: str
     late: str
     late_runs: int
+    brief: bool
 
     def __post_init__(self) -> None:
         _require_from("schedule", self, late_runs=1)
@@ -393,6 +395,7 @@ class Settings:
     partners: PartnersSettings
     stream: StreamSettings
     schedule: ScheduleSettings
+    mail: MailSettings
     log: LogSettings
 
     def __post_init__(self) -> None:
@@ -454,6 +457,7 @@ NOT_DECIDING = (
     "partners",
     "stream",
     "schedule",
+    "mail",
     "log",
 )
 

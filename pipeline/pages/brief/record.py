@@ -11,7 +11,7 @@ from pipeline.briefing.scoreboard import board
 from pipeline.briefing.shift_sheet import not_to_do
 from pipeline.briefing.today import left_out
 from pipeline.pages.base import page_rows
-from pipeline.pages.brief.brief import Asked
+from pipeline.pages.brief.brief import Asked, Place
 from pipeline.pages.brief.sections import Item, Part, Section, short
 from pipeline.pages.report import latest_outcomes, near_list, quality_by_name, warnings_of
 from pipeline.wording.catalogue import Catalogue, message
@@ -25,19 +25,23 @@ KEPT = (  # figures of the scoreboard that say whether the force did as it said
 STATUSES = {"kept": message("kept"), "broken": message("broken"), "open": message("open")}
 
 
-def later_sections(asked: Asked, answers: Mapping[str, str], states: Mapping[str, str]) -> tuple[Section, ...]:
+def later_sections(
+    asked: Asked, places: Sequence[Place], answers: Mapping[str, str], states: Mapping[str, str]
+) -> tuple[Section, ...]:
     """Return the sections behind the first page.
 
     Parameters
     ----------
     asked : Asked
         What the brief is made from.
+    places : sequence of Place
+        The places to be on its first page.
     answers, states : mapping of str to str
         What `answer` and `state` of `operation_register` say in words.
     """
     return (
         Section(asked.catalogue.text("What was promised, and what came of it"), tuple(_record(asked, answers, states))),
-        Section(asked.catalogue.text("What is uncertain"), tuple(_doubts(asked))),
+        Section(asked.catalogue.text("What is uncertain"), tuple(_doubts(asked, places))),
         Section(asked.catalogue.text("What this brief is no grounds for"), tuple(_no_grounds(asked))),
     )
 
@@ -161,7 +165,7 @@ def _operations(asked: Asked, answers: Mapping[str, str], states: Mapping[str, s
     )
 
 
-def _doubts(asked: Asked) -> Iterator[Part]:
+def _doubts(asked: Asked, places: Sequence[Place]) -> Iterator[Part]:
     text, sentence = asked.catalogue.text, asked.catalogue.sentence
     yield Part.said(text("Where the likely ranges of two areas overlap, either may be worse in these days."))
     yield from _ranks(asked)
@@ -174,6 +178,8 @@ def _doubts(asked: Asked) -> Iterator[Part]:
     piles = int(asked.tables["address_pile"]["is_address_pile"].astype(bool).sum())
     said = [sentence(warning) for warning in warnings_of(asked.run, quality)]
     said += left_out(asked.tables["data_quality"], piles, asked.catalogue)
+    yield Part.said(text("Places to be today"))
+    yield from Part.items(Item(f"{place.letter}, {place.name}:", place.sure) for place in places)
     yield Part.said(text("What to know of the data"))
     yield from Part.items(Item("", each) for each in said[:WARNINGS])
     if len(said) > WARNINGS:
