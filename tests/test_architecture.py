@@ -111,7 +111,15 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.disclosure": {*_READING, "flows.human_log", "flows.decisions", "flows.outputs"},
     "flows.health": {*_READING, "flows.human_log", "flows.ingest", "flows.decisions", "flows.brief"},
     "flows.schedule": {
-        *(*_READING, "flows.human_log", "flows.ingest", "flows.decisions", "flows.outputs", "flows.health", "flows.brief"),
+        *(
+            *_READING,
+            "flows.human_log",
+            "flows.ingest",
+            "flows.decisions",
+            "flows.outputs",
+            "flows.health",
+            "flows.brief",
+        ),
     },
     "flows.new_city": {"flows.home", "flows.ingest"},
     "flows.simulation": {*_READING, "flows.ingest", "flows.decisions", "flows.schedule"},

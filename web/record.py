@@ -1,4 +1,4 @@
-"""The record: what forecasts, promises and operations came to, what the data lack; briefs; audits, which people sign."""
+"""The record: what forecasts, promises and operations came to, what the data lack; the brief; audits, signed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

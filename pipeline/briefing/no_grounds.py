@@ -20,8 +20,8 @@ MEANINGS = (
         "<b>Not grounds for a stop, a search, an arrest or an eviction.</b> Being in a listed place is no suspicion."
     ),
     message(
-        "<b>Not a promise.</b> A forecast is an expectation over many squares; most squares on the map will see nothing "
-        "in the week."
+        "<b>Not a promise.</b> A forecast is an expectation over many squares; most squares on the map will see "
+        "nothing in the week."
     ),
     message(
         "<b>Not a decision.</b> A list, a notice or an operation is active only when a named person has approved it."

@@ -305,6 +305,7 @@ def _ids(tables: Mapping[str, pd.DataFrame]) -> re.Pattern[str]:
 
 
 def near_list(checks: pd.DataFrame) -> str | None:
+    """Return how near the next area is to the list; None where no check says so."""
     found = checks.loc[checks["check_name"] == NEAR_LIST, "detail"]
     return None if found.empty else str(found.iloc[0])
 

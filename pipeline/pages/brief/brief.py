@@ -19,9 +19,20 @@ from pipeline.pages.brief.sections import Item, Part, Section, short
 from pipeline.pages.report import focus_of, heaviest, place_names
 from pipeline.publication.publish import unusable
 from pipeline.wording.area_names import area_label
-from pipeline.wording.catalogue import Catalogue
+from pipeline.wording.catalogue import Catalogue, message
 
 CHANGES, GRAVE, OPERATIONS, AREAS = 4, 3, 3, 5  # told at most on the first page
+STEPS = {  # `next_step` of `crackdown_plan`
+    "register": message("register what it should bring about"),
+    "tell_partners": message("tell health partners"),
+    "announce": message("announce it"),
+    "wait": message("wait"),
+    "start": message("start it"),
+    "go_on": message("go on"),
+    "move": message("move the hours on"),
+    "hold_it": message("hold it with fewer hours"),
+    "evaluate": message("evaluate it"),
+}
 NAMED = 6  # areas of the list that a sentence names
 
 
@@ -118,33 +129,31 @@ class Brief:
 def first_page(asked: Asked) -> dict[str, Any]:
     """Return the fields of a Brief that are on its first page, with title, language and foot."""
     run, catalogue = asked.run, asked.catalogue
-    text, formats = catalogue.text, catalogue.formats
+    formats = catalogue.formats
     as_of, valid_to = (run[name].astimezone(asked.zone) for name in ("as_of", "valid_to"))
-    title = text("Morning brief: {area}", area=asked.area) if asked.area else text("Morning brief")
+    title = catalogue.text("Morning brief: {area}", area=asked.area) if asked.area else catalogue.text("Morning brief")
     expired = asked.written_at >= run["valid_to"]
     places = _places(asked)
     return {
         "language": catalogue.language,
         "title": title,
         "force": short(run["force_name"]),
-        "when": text(
+        "when": catalogue.text(
             "{day} · from what had happened before {moment} ({zone}) · use it until {until}",
             day=formats.day(as_of.date()), moment=formats.moment(as_of), zone=run["time_zone"],
             until=formats.moment(valid_to),
         ),
-        "alarms": tuple(
-            [
-                *([unusable(str(run["unusable_because"]))] if isinstance(run["unusable_because"], str) else []),
-                *([text("This run has expired. Do not plan with it; ask for a newer one.")] if expired else []),
-            ]
+        "alarms": (
+            *([unusable(str(run["unusable_because"]))] if isinstance(run["unusable_because"], str) else []),
+            *([catalogue.text("This run has expired. Do not plan with it; ask for a newer one.")] if expired else []),
         ),
         "summary": (_listed(asked), _where_first(asked, places), _news(asked)),
-        "places_title": text("Where to be on {day}", day=formats.day(as_of.date())),
+        "places_title": catalogue.text("Where to be on {day}", day=formats.day(as_of.date())),
         "places": places,
         "places_notes": _places_notes(asked, places),
         "beside": (_changes(asked), *_operations(asked)),
         "below": (_areas(asked),),
-        "foot": text(
+        "foot": catalogue.text(
             "Valid until {moment}, then destroy it. Run {run}.", moment=formats.moment(valid_to), run=run["run_id"]
         ),
     }  # fmt: skip
@@ -167,14 +176,14 @@ def _listed(asked: Asked) -> str:
 
 def _where_first(asked: Asked, places: Sequence[Place]) -> str:
     """Return how many visits are planned, and the worst place."""
-    text, plural = asked.catalogue.text, asked.catalogue.plural
+    catalogue = asked.catalogue
     if not places:
-        return text("No place is named: no square was forecast.")
+        return catalogue.text("No place is named: no square was forecast.")
     worst = f"{places[0].letter}, {places[0].name} ({places[0].area})"
     count = len(asked.tables["visit_plan"])
     if not count:
-        return text("No visit is planned; most harm is expected at {place}.", place=worst)
-    return plural(
+        return catalogue.text("No visit is planned; most harm is expected at {place}.", place=worst)
+    return catalogue.plural(
         "{count} visit is planned today; most harm is expected at {place}.",
         "{count} visits are planned today; most harm is expected at {place}.", count, place=worst,
     )  # fmt: skip
@@ -182,18 +191,17 @@ def _where_first(asked: Asked, places: Sequence[Place]) -> str:
 
 def _news(asked: Asked) -> str:
     """Return how much is new since the run before."""
-    text, plural = asked.catalogue.text, asked.catalogue.plural
+    catalogue = asked.catalogue
     if not isinstance(asked.run["predecessor_run_id"], str):
-        return text("This is the first kept run: there is nothing to compare it with.")
+        return catalogue.text("This is the first kept run: there is nothing to compare it with.")
     grave, moved = len(asked.tables["recent_incident"]), len(asked.tables["place_change"])
-    said = [
-        plural("{count} new grave incident since the run before", "{count} new grave incidents since the run before",
-               grave) + ".",
-        plural("{count} real change of a rank or list.", "{count} real changes of ranks and lists.", moved)
-        if moved
-        else text("No real change since the run before."),
-    ]  # fmt: skip
-    return " ".join(said)
+    new = catalogue.plural(
+        "{count} new grave incident since the run before", "{count} new grave incidents since the run before", grave
+    )
+    changed = catalogue.plural(
+        "{count} real change of a rank or list.", "{count} real changes of ranks and lists.", moved
+    )
+    return f"{new}. {changed if moved else catalogue.text('No real change since the run before.')}"
 
 
 def _places(asked: Asked) -> tuple[Place, ...]:
@@ -230,15 +238,15 @@ def _hours(shift: Mapping[str, Any]) -> str:
 
 
 def _places_notes(asked: Asked, places: Sequence[Place]) -> tuple[str, ...]:
-    text, sentence = asked.catalogue.text, asked.catalogue.sentence
+    catalogue, sentence = asked.catalogue, asked.catalogue.sentence
     over = passed_over(asked.tables["cell_forecast"], [{"cell_id": place.cell_id} for place in places])
     contact = asked.help_contact.rstrip(".") + "."
     return (
-        text("Be seen for the minutes given: get out, walk, talk to people. Then go on."),
-        text("People who use drugs: tell them where help is. {contact}", contact=contact),
+        catalogue.text("Be seen for the minutes given: get out, walk, talk to people. Then go on."),
+        catalogue.text("People who use drugs: tell them where help is. {contact}", contact=contact),
         *(
             [
-                text(
+                catalogue.text(
                     "Ranked higher and not visited, as most of what is recorded there did not happen there: {places}.",
                     places="; ".join(short(sentence(place), 40) for place in over[:3]) + ("; …" if over[3:] else ""),
                 )
@@ -267,9 +275,7 @@ def _changes(asked: Asked) -> Section:
     more = len(rows) + len(tables["recent_incident"]) - len(changes) - len(new)
     rest = [Part.said(catalogue.plural("{count} more is in the report.", "{count} more are in the report.", more))]
     none = [Part.said(_news(asked))] if not changes and not new else []
-    return Section(
-        catalogue.text("What changed"), (*Part.items((*changes, *new)), *none, *(rest if more else []))
-    )
+    return Section(catalogue.text("What changed"), (*Part.items((*changes, *new)), *none, *(rest if more else [])))
 
 
 def _where(row: Mapping[str, Any], asked: Asked) -> str:
@@ -330,10 +336,12 @@ def _operations(asked: Asked) -> tuple[Section, ...]:
         return ()
     items = [
         Item(
-            short(catalogue.sentence(where.get(row["market_id"]) or asked.names.get(row["area_id"]) or row["market_id"])),
+            short(
+                catalogue.sentence(where.get(row["market_id"]) or asked.names.get(row["area_id"]) or row["market_id"])
+            ),
             catalogue.text(
                 "next step: {step}; {hours} officer-hours today.",
-                step=catalogue.text(str(row["next_step"]).replace("_", " ")),
+                step=catalogue.text(STEPS.get(row["next_step"], row["next_step"])),
                 hours=catalogue.formats.number(row["hours_today"]),
             ),
         )

@@ -46,25 +46,27 @@ def _pinned(stops: Sequence[tuple[str, Shape]], unit: float) -> list[tuple[str, 
 
 def key_of(run: Mapping[str, Any], catalogue: Catalogue, *, is_one_area: bool) -> tuple[dict[str, Any], ...]:
     """Return what the colours and marks of the map mean: words, and the colours from the least on with their limits."""
-    text, percent = catalogue.text, catalogue.formats.percent
+    percent = catalogue.formats.percent
     limits = [*CELL_STEPS[::-1], 0.05]
     areas = {
-        "words": text("Areas by chance of being among the {k} worst", k=run["top_k"]),
+        "words": catalogue.text("Areas by chance of being among the {k} worst", k=run["top_k"]),
         "colours": [
-            {"colour": colour, "words": text("from {share}", share=percent(step))}
+            {"colour": colour, "words": catalogue.text("from {share}", share=percent(step))}
             for colour, step in zip(TONES, (0.0, *PROBABILITY_STEPS), strict=True)
         ],
     }
     squares = {
-        "words": text("Squares where most harm is expected"),
+        "words": catalogue.text("Squares where most harm is expected"),
         "colours": [
-            {"colour": colour, "words": text("worst {share}%", share=catalogue.formats.number(
+            {"colour": colour, "words": catalogue.text("worst {share}%", share=catalogue.formats.number(
                 100 * limit, 1 if 100 * limit % 1 else 0))}
             for colour, limit in zip(CELLS, sorted(limits, reverse=True), strict=True)
         ],
     }  # fmt: skip
-    letters = text("A letter is a place to be today.")
-    ranks = text("The figure in a circle is the rank of an area; a dark circle and border mark the target list.")
+    letters = catalogue.text("A letter is a place to be today.")
+    ranks = catalogue.text(
+        "The figure in a circle is the rank of an area; a dark circle and border mark the target list."
+    )
     marks = {"words": letters if is_one_area else f"{letters} {ranks}", "colours": []}
     return (squares, marks) if is_one_area else (areas, squares, marks)
 

@@ -12,7 +12,7 @@ from pipeline.briefing.shift_sheet import not_to_do
 from pipeline.briefing.today import left_out
 from pipeline.pages.base import page_rows
 from pipeline.pages.brief.brief import Asked, Place
-from pipeline.pages.brief.sections import Item, Part, Section, short
+from pipeline.pages.brief.sections import Item, Part, Section
 from pipeline.pages.report import latest_outcomes, near_list, quality_by_name, warnings_of
 from pipeline.wording.catalogue import Catalogue, message
 
@@ -55,20 +55,20 @@ def _record(asked: Asked, answers: Mapping[str, str], states: Mapping[str, str])
 
 def _forecasts(asked: Asked) -> Iterator[Part]:
     """Yield how the latest forecasts did beside last year's count."""
-    text, formats = asked.catalogue.text, asked.catalogue.formats
+    catalogue, formats = asked.catalogue, asked.catalogue.formats
     rows = page_rows(latest_outcomes(asked.tables["outcome_monitor"]).head(FORECASTS))
     if not rows:
-        yield Part.said(text("No earlier forecast has come due yet."))
+        yield Part.said(catalogue.text("No earlier forecast has come due yet."))
         return
     yield Part.said(
-        text(
+        catalogue.text(
             "Each run scores the forecasts before it once their days are over. The share of the harm that then fell in "
             "the 5% of squares ranked first, beside the same share for the plain count. Single weeks swing; look at "
             "the run of them."
         )
     )
     yield from Part.table(
-        [text(head) for head in (
+        [catalogue.text(head) for head in (
             message("Forecast made"), message("Incidents"), message("Expected"), message("Harm in the worst 5%"),
             message("by last year's count"), message("Was it right?"))],
         [
@@ -78,7 +78,9 @@ def _forecasts(asked: Asked) -> Iterator[Part]:
                 formats.number(row["expected_events"]),
                 formats.percent(row["harm_share_top5"]),
                 formats.percent(row["naive_harm_share_top5"]),
-                text("wrong: {why}", why=row["off_because"]) if row["is_off"] else text("not shown to be wrong"),
+                catalogue.text("wrong: {why}", why=row["off_because"])
+                if row["is_off"]
+                else catalogue.text("not shown to be wrong"),
             )
             for row in rows
         ],
@@ -108,57 +110,68 @@ def _figure(value: float | None, figure: Mapping[str, Any], catalogue: Catalogue
 
 
 def _year(figure: Mapping[str, Any], catalogue: Catalogue) -> str:
-    text, formats = catalogue.text, catalogue.formats
+    formats = catalogue.formats
     if figure["is_withheld"]:
-        return text("withheld: fewer than ten people")
+        return catalogue.text("withheld: fewer than ten people")
     if figure["is_missing"]:
-        return text("not recorded")
+        return catalogue.text("not recorded")
     said = _figure(figure["year"], figure, catalogue)
     if figure["year"] is None or figure["of"] is None:
         return said
     if figure["is_share"]:
-        lo, hi = formats.percent(figure["lo"]), formats.percent(figure["hi"])
-        return f"{said} {text('of {count}, likely {lo} to {hi}', count=formats.number(figure['of']), lo=lo, hi=hi)}"
-    return f"{said} {text('of {count} cases', count=formats.number(figure['of']))}"
+        lo, hi, count = formats.percent(figure["lo"]), formats.percent(figure["hi"]), formats.number(figure["of"])
+        return f"{said} {catalogue.text('of {count}, likely {lo} to {hi}', count=count, lo=lo, hi=hi)}"
+    return f"{said} {catalogue.text('of {count} cases', count=formats.number(figure['of']))}"
 
 
 def _promises(asked: Asked) -> Iterator[Part]:
     """Yield the latest promises, the broken ones first."""
-    text, sentence, day = asked.catalogue.text, asked.catalogue.sentence, asked.catalogue.formats.day
+    catalogue, sentence, day = asked.catalogue, asked.catalogue.sentence, asked.catalogue.formats.day
     order = {"broken": 0, "open": 1, "kept": 2}
     rows = page_rows(asked.tables["promise"].sort_values(["due_on", "area_id", "promise_kind"], ascending=False))
     rows = sorted(rows, key=lambda row: order.get(row["status"], 3))
     yield from Part.table(
-        [text("Promised"), text("Area"), text("Due on"), text("State"), text("In words")],
+        [
+            catalogue.text("Promised"),
+            catalogue.text("Area"),
+            catalogue.text("Due on"),
+            catalogue.text("State"),
+            catalogue.text("In words"),
+        ],
         [
             (
                 sentence(row["promised"]),
                 asked.names.get(row["area_id"], "–"),
                 day(row["due_on"]) if row["due_on"] else "–",
-                text(STATUSES.get(row["status"], row["status"])),
+                catalogue.text(STATUSES.get(row["status"], row["status"])),
                 sentence(row["why"] or "–"),
             )
             for row in rows[:PROMISES]
         ],
     )
     if not rows:
-        yield Part.said(text("Nothing was announced, so nothing was promised."))
+        yield Part.said(catalogue.text("Nothing was announced, so nothing was promised."))
     elif len(rows) > PROMISES:
-        yield Part.said(text("The record of the report and the board has all {count}.", count=len(rows)))
+        yield Part.said(catalogue.text("The record of the report and the board has all {count}.", count=len(rows)))
 
 
 def _operations(asked: Asked, answers: Mapping[str, str], states: Mapping[str, str]) -> Iterator[Part]:
     """Yield the latest operations: where they stand, and whether they helped."""
-    text, day = asked.catalogue.text, asked.catalogue.formats.day
+    catalogue, day = asked.catalogue, asked.catalogue.formats.day
     rows = page_rows(asked.tables["operation_register"].sort_values("position").head(OPERATIONS))
     yield from Part.table(
-        [text("Operation"), text("Started"), text("State"), text("Did it help?")],
+        [
+            catalogue.text("Operation"),
+            catalogue.text("Started"),
+            catalogue.text("State"),
+            catalogue.text("Did it help?"),
+        ],
         [
             (
                 asked.names.get(row["area_id"], "–"),
                 day(row["started_at"].astimezone(asked.zone).date()) if row["started_at"] else "–",
-                text(states.get(row["state"], row["state"] or "–")),
-                text(answers.get(row["answer"], row["answer"] or "–")),
+                catalogue.text(states.get(row["state"], row["state"] or "–")),
+                catalogue.text(answers.get(row["answer"], row["answer"] or "–")),
             )
             for row in rows
         ],
@@ -166,44 +179,44 @@ def _operations(asked: Asked, answers: Mapping[str, str], states: Mapping[str, s
 
 
 def _doubts(asked: Asked, places: Sequence[Place]) -> Iterator[Part]:
-    text, sentence = asked.catalogue.text, asked.catalogue.sentence
-    yield Part.said(text("Where the likely ranges of two areas overlap, either may be worse in these days."))
+    catalogue, sentence = asked.catalogue, asked.catalogue.sentence
+    yield Part.said(catalogue.text("Where the likely ranges of two areas overlap, either may be worse in these days."))
     yield from _ranks(asked)
     if near := near_list(asked.tables["quality_check"]):
         yield Part.said(sentence(near))
     yield from _choices(asked)
     quality = quality_by_name(asked.tables)
     is_left_out = quality["measure"].str.startswith("dead_letters")  # told below with their share
-    quality = {**asked.tables, "data_quality": quality[~is_left_out]}
+    told = {**asked.tables, "data_quality": quality[~is_left_out]}
     piles = int(asked.tables["address_pile"]["is_address_pile"].astype(bool).sum())
-    said = [sentence(warning) for warning in warnings_of(asked.run, quality)]
+    said = [sentence(warning) for warning in warnings_of(asked.run, told)]
     said += left_out(asked.tables["data_quality"], piles, asked.catalogue)
-    yield Part.said(text("Places to be today"))
+    yield Part.said(catalogue.text("Places to be today"))
     yield from Part.items(Item(f"{place.letter}, {place.name}:", place.sure) for place in places)
-    yield Part.said(text("What to know of the data"))
+    yield Part.said(catalogue.text("What to know of the data"))
     yield from Part.items(Item("", each) for each in said[:WARNINGS])
     if len(said) > WARNINGS:
-        yield Part.said(text("The record of the report and the board has all {count}.", count=len(said)))
+        yield Part.said(catalogue.text("The record of the report and the board has all {count}.", count=len(said)))
     elif not said:
-        yield Part.said(text("Nothing was left out."))
+        yield Part.said(catalogue.text("Nothing was left out."))
 
 
 def _ranks(asked: Asked) -> Iterator[Part]:
     """Yield the areas ranked first with the ranks they may have; of one area its own row, too."""
-    text, formats = asked.catalogue.text, asked.catalogue.formats
+    catalogue, formats = asked.catalogue, asked.catalogue.formats
     ranking = asked.tables["area_ranking"].sort_values(["rank", "area_id"])
     is_asked = ranking["area_id"].isin(asked.tables["area_recent"]["area_id"]) & bool(asked.area)
     shown = ranking[(pd.Series(range(len(ranking)), index=ranking.index) < RANKS) | is_asked]
     yield from Part.table(
-        [text("Area"), text("Rank"), text("Likely range of the rank"),
-         text("Chance of being among the {k} worst", k=asked.run["top_k"]), text("On the list")],
+        [catalogue.text("Area"), catalogue.text("Rank"), catalogue.text("Likely range of the rank"),
+         catalogue.text("Chance of being among the {k} worst", k=asked.run["top_k"]), catalogue.text("On the list")],
         [
             (
                 asked.names[row["area_id"]],
                 formats.number(row["rank"]),
                 f"{formats.number(row['rank_lo'])}–{formats.number(row['rank_hi'])}",
                 formats.chance(row["p_top_k"]),
-                text("yes") if row["is_listed"] else text("no"),
+                catalogue.text("yes") if row["is_listed"] else catalogue.text("no"),
             )
             for row in page_rows(shown)
         ],
@@ -212,17 +225,19 @@ def _ranks(asked: Asked) -> Iterator[Part]:
 
 def _choices(asked: Asked) -> Iterator[Part]:
     """Yield the choices that change most who is among the worst."""
-    text, sentence = asked.catalogue.text, asked.catalogue.sentence
+    catalogue, sentence = asked.catalogue, asked.catalogue.sentence
     table = asked.tables["sensitivity_summary"]
     moved = table[table["into_top_k"].map(lambda names: names is not None and len(names) > 0)]
     rows = page_rows(moved.sort_values(["top_k_kept", "variant"]).head(CHOICES))
     if rows:
         yield Part.said(
-            text("Where the first places change, the choice decides and not the data: know it before you rely on the "
-                 "rank.")
-        )  # fmt: skip
+            catalogue.text(
+                "Where the first places change, the choice decides and not the data: know it before you rely on the "
+                "rank."
+            )
+        )
     yield from Part.table(
-        [text("Choice"), text("Comes in"), text("Goes out")],
+        [catalogue.text("Choice"), catalogue.text("Comes in"), catalogue.text("Goes out")],
         [(sentence(row["meaning"]), *(_named(row[name], asked) for name in ("into_top_k", "out_of_top_k")))
          for row in rows],
     )  # fmt: skip
