@@ -6,6 +6,7 @@ It computes nothing: figures and sentences are those of the published tables, as
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,7 +37,7 @@ STEPS = {  # `next_step` of `crackdown_plan`
 NAMED = 6  # areas of the list that a sentence names
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """What a brief is made from.
 
@@ -81,7 +82,7 @@ class Asked:
         """The zone of the times."""
         return ZoneInfo(self.run["time_zone"])
 
-    @property
+    @cached_property
     def names(self) -> dict[str, str]:
         """The names of all areas by their id."""
         ranking = self.tables["area_ranking"]
@@ -301,7 +302,7 @@ def _areas(asked: Asked) -> Section:
     shown = (chosen if len(chosen) else ranking).head(AREAS if len(chosen) else 3)
     recent = {row["area_id"]: row for row in page_rows(tables["area_recent"])}
     evidence = by_area(tables["area_evidence"], page_rows(tables["area_evidence"]))
-    focus = focus_of(tables["crime_focus"])
+    focus = focus_of(tables["crime_focus"][tables["crime_focus"]["area_id"].isin(shown["area_id"])])
     items = [
         Item(
             asked.names[row["area_id"]],
@@ -329,7 +330,7 @@ def _look_for(focus: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> str:
 def _operations(asked: Asked) -> tuple[Section, ...]:
     """Return the next steps of operations and their hours of today; nothing where there is no plan."""
     catalogue, tables = asked.catalogue, asked.tables
-    where = place_names(tables)
+    where, not_yet = place_names(tables), catalogue.text("Not yet, because")
     rows = page_rows(tables["crackdown_plan"].sort_values("position"))
     rows = [row for row in rows if row["next_step"] not in (None, "nothing")]
     if not rows:
@@ -343,7 +344,8 @@ def _operations(asked: Asked) -> tuple[Section, ...]:
                 "next step: {step}; {hours} officer-hours today.",
                 step=catalogue.text(STEPS.get(row["next_step"], row["next_step"])),
                 hours=catalogue.formats.number(row["hours_today"]),
-            ),
+            )
+            + (f" {not_yet}: {catalogue.sentence(row['refused_because'][0])}." if row["refused_because"] else ""),
         )
         for row in rows[:OPERATIONS]
     ]

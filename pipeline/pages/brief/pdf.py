@@ -4,10 +4,10 @@ The same content gives the same bytes: nothing depends on the clock, the machine
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import typst
@@ -18,9 +18,14 @@ from pipeline.briefing.lato_page import FONTS
 from pipeline.errors import PublicationError
 from pipeline.pages.base import read_asset
 from pipeline.pages.brief.brief import Brief
+from pipeline.pages.brief.sections import short
 from pipeline.terminal_text import inert_in_page
 
-SIZES_PT = (10.0, 9.5, 9.0, 8.5, 8.0, 7.5, 7.0, 6.5)  # the largest in which all stands on its pages
+# Size of the letters in points, and how many of them a text has at most: the first in which all stands on its pages.
+FITS: tuple[tuple[float, int | None], ...] = (
+    (10.0, None), (9.5, None), (9.0, None), (8.5, None), (8.0, None), (7.5, None), (7.0, None),
+    (7.0, 300), (7.0, 150), (6.5, 60),
+)  # fmt: skip
 TOO_LONG = "too long"  # what the template stops with
 FALLBACK = "?"  # in place of a character that the typeface lacks
 
@@ -28,7 +33,7 @@ FALLBACK = "?"  # in place of a character that the typeface lacks
 def brief_pdf(
     brief: Brief, svg: Markup, svg_words: str, key: Sequence[Mapping[str, Any]], *, made_at: datetime
 ) -> bytes:
-    """Return the brief as PDF.
+    """Return the brief as PDF; texts that are too long for four pages are cut, the page has them whole.
 
     Parameters
     ----------
@@ -45,16 +50,15 @@ def brief_pdf(
         Its first page, or all of it, does not fit.
     """
     content = _drawable({**asdict(brief), "svg_words": svg_words, "key": key})
-    for size in SIZES_PT:
-        inputs = {"brief": json.dumps(content | {"size": size}, sort_keys=True), "map": str(svg)}
+    for size, letters in FITS:
+        shown = content if letters is None else _changed(content, partial(short, most=letters))
+        inputs = {"brief": json.dumps(shown | {"size": size}, sort_keys=True), "map": str(svg)}
         try:
             return _compiled(inputs, made_at)
         except typst.TypstError as error:
             if TOO_LONG not in str(error):
                 raise PublicationError(f"the brief cannot be set as PDF: {error}") from error
-    raise PublicationError(
-        "the brief does not fit on four pages; shorten notices.help_contact or the names of force.place_names"
-    )
+    raise PublicationError("the brief does not fit on four pages; it says too much; shorten notices.help_contact")
 
 
 def _compiled(inputs: dict[str, str], made_at: datetime) -> bytes:
@@ -79,12 +83,20 @@ def _known() -> frozenset[int]:
         return frozenset(typeface.getBestCmap())
 
 
-def _drawable(content: Any) -> Any:
+def _drawable(content: Mapping[str, Any]) -> Any:
     """Return the content with a question mark for every character that the typeface lacks."""
+    known = _known()
+    return _changed(
+        content, lambda text: "".join(sign if ord(sign) in known else FALLBACK for sign in inert_in_page(text))
+    )
+
+
+def _changed(content: Any, change: Callable[[str], str]) -> Any:
+    """Return the content with every text changed."""
     if isinstance(content, str):
-        return "".join(sign if ord(sign) in _known() else FALLBACK for sign in inert_in_page(content))
+        return change(content)
     if isinstance(content, Mapping):
-        return {name: _drawable(value) for name, value in content.items()}
+        return {name: _changed(value, change) for name, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_drawable(value) for value in content]
+        return [_changed(value, change) for value in content]
     return content

@@ -191,9 +191,9 @@ def _doubts(asked: Asked, places: Sequence[Place]) -> Iterator[Part]:
     piles = int(asked.tables["address_pile"]["is_address_pile"].astype(bool).sum())
     said = [sentence(warning) for warning in warnings_of(asked.run, told)]
     said += left_out(asked.tables["data_quality"], piles, asked.catalogue)
-    yield Part.said(catalogue.text("Places to be today"))
+    yield Part.headed(catalogue.text("Places to be today"))
     yield from Part.items(Item(f"{place.letter}, {place.name}:", place.sure) for place in places)
-    yield Part.said(catalogue.text("What to know of the data"))
+    yield Part.headed(catalogue.text("What to know of the data"))
     yield from Part.items(Item("", each) for each in said[:WARNINGS])
     if len(said) > WARNINGS:
         yield Part.said(catalogue.text("The record of the report and the board has all {count}.", count=len(said)))
@@ -227,7 +227,7 @@ def _choices(asked: Asked) -> Iterator[Part]:
     """Yield the choices that change most who is among the worst."""
     catalogue, sentence = asked.catalogue, asked.catalogue.sentence
     table = asked.tables["sensitivity_summary"]
-    moved = table[table["into_top_k"].map(lambda names: names is not None and len(names) > 0)]
+    moved = table[table["into_top_k"].map(lambda names: names is not None and len(names) > 0).astype(bool)]
     rows = page_rows(moved.sort_values(["top_k_kept", "variant"]).head(CHOICES))
     if rows:
         yield Part.said(

@@ -16,12 +16,18 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A text, a list of points, or a table: whichever is not empty."""
+    """A heading of its own, a text, a list of points, or a table: whichever is not empty."""
 
+    title: str = ""
     text: str = ""
     points: tuple[Item, ...] = ()
     head: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+
+    @classmethod
+    def headed(cls, title: str) -> "Part":
+        """Return a heading."""
+        return cls(title=title)
 
     @classmethod
     def said(cls, text: str) -> "Part":
