@@ -58,7 +58,9 @@ def brief_pdf(
         except typst.TypstError as error:
             if TOO_LONG not in str(error):
                 raise PublicationError(f"the brief cannot be set as PDF: {error}") from error
-    raise PublicationError("the brief does not fit on four pages; it says too much; shorten notices.help_contact")
+    raise PublicationError(
+        "the brief does not fit on four pages; shorten notices.help_contact and the names of areas and places"
+    )
 
 
 def _compiled(inputs: dict[str, str], made_at: datetime) -> bytes:
