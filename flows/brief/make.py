@@ -18,6 +18,7 @@ from pipeline.pages.brief.drawing import draw_brief_map, key_of, words_for
 from pipeline.pages.brief.page import brief_page
 from pipeline.pages.brief.pdf import brief_pdf
 from pipeline.pages.brief.record import later_sections
+from pipeline.pages.report import quality_by_name
 from pipeline.pages.svg_map import draw_map
 from pipeline.publication.publish import read_places
 from pipeline.wording.area_names import area_label
@@ -51,6 +52,7 @@ def make_brief(home: Home, run_id: str | None = None, area: str | None = None) -
     """
     tables = read_places(home.path, TABLES, run_id)
     run = run_row(tables["run"])
+    tables["data_quality"] = quality_by_name(tables)  # while all places are known
     cell_count = len(tables["cell_forecast"])
     row = find_area(home, area, run["run_id"]) if area else None
     shapes = _shapes(home, run, tables)

@@ -21,10 +21,10 @@ from pipeline.pages.brief.brief import Brief
 from pipeline.pages.brief.sections import short
 from pipeline.terminal_text import inert_in_page
 
-# Size of the letters in points, and how many of them a text has at most: the first in which all stands on its pages.
-FITS: tuple[tuple[float, int | None], ...] = (
-    (10.0, None), (9.5, None), (9.0, None), (8.5, None), (8.0, None), (7.5, None), (7.0, None),
-    (7.0, 300), (7.0, 150), (6.5, 60),
+# Most pages, size of the letters in points, and how many of them a text has at most: the first in which all fits.
+FITS: tuple[tuple[int, float, int | None], ...] = (
+    (2, 10.0, None), (2, 9.5, None), (2, 9.0, None), (4, 10.0, None), (4, 9.5, None), (4, 9.0, None), (4, 8.5, None),
+    (4, 8.0, None), (4, 7.5, None), (4, 7.0, None), (4, 7.0, 300), (4, 7.0, 150), (4, 6.5, 60),
 )  # fmt: skip
 TOO_LONG = "too long"  # what the template stops with
 FALLBACK = "?"  # in place of a character that the typeface lacks
@@ -50,9 +50,9 @@ def brief_pdf(
         Its first page, or all of it, does not fit.
     """
     content = _drawable({**asdict(brief), "svg_words": svg_words, "key": key})
-    for size, letters in FITS:
+    for pages, size, letters in FITS:
         shown = content if letters is None else _changed(content, partial(short, most=letters))
-        inputs = {"brief": json.dumps(shown | {"size": size}, sort_keys=True), "map": str(svg)}
+        inputs = {"brief": json.dumps(shown | {"pages": pages, "size": size}, sort_keys=True), "map": str(svg)}
         try:
             return _compiled(inputs, made_at)
         except typst.TypstError as error:

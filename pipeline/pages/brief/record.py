@@ -13,7 +13,7 @@ from pipeline.briefing.today import left_out
 from pipeline.pages.base import page_rows
 from pipeline.pages.brief.brief import Asked, Place
 from pipeline.pages.brief.sections import Item, Part, Section
-from pipeline.pages.report import latest_outcomes, near_list, quality_by_name, warnings_of
+from pipeline.pages.report import latest_outcomes, near_list, warnings_of
 from pipeline.wording.catalogue import Catalogue, message
 
 FORECASTS, PROMISES, OPERATIONS, RANKS, CHOICES, WARNINGS = 4, 5, 4, 8, 3, 8  # rows told at most
@@ -185,7 +185,7 @@ def _doubts(asked: Asked, places: Sequence[Place]) -> Iterator[Part]:
     if near := near_list(asked.tables["quality_check"]):
         yield Part.said(sentence(near))
     yield from _choices(asked)
-    quality = quality_by_name(asked.tables)
+    quality = asked.tables["data_quality"]
     is_left_out = quality["measure"].str.startswith("dead_letters")  # told below with their share
     told = {**asked.tables, "data_quality": quality[~is_left_out]}
     piles = int(asked.tables["address_pile"]["is_address_pile"].astype(bool).sum())
