@@ -177,7 +177,7 @@ def render_report(
         outcomes=page_rows(latest_outcomes(tables["outcome_monitor"])),
         outcome_plot=plot_outcomes(tables["outcome_monitor"], zone, catalogue),
         hotspots=page_rows(tables["hotspot"].sort_values("rank")),
-        meanings=MEANINGS,
+        meanings=[catalogue.html(text) for text in MEANINGS],
         has_market_reports=_has_market_reports(tables["data_quality"]),
         markets=page_rows(tables["market"].sort_values("rank")),
         allocation=page_rows(_by_rank(tables["officer_allocation"], ranking)),
