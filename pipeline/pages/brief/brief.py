@@ -243,6 +243,7 @@ def _places_notes(asked: Asked, places: Sequence[Place]) -> tuple[str, ...]:
     over = passed_over(asked.tables["cell_forecast"], [{"cell_id": place.cell_id} for place in places])
     contact = asked.help_contact.rstrip(".") + "."
     return (
+        catalogue.text("One harm point is one day of the starting sentence for an offence."),
         catalogue.text("Be seen for the minutes given: get out, walk, talk to people. Then go on."),
         catalogue.text("People who use drugs: tell them where help is. {contact}", contact=contact),
         *(
