@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import pandas as pd
 
+from flows.brief.state import read_last_brief
 from flows.decisions.list_effects import lacking_effect
 from flows.health.growth import growth
 from flows.health.retention import due, past_edge
@@ -106,6 +107,21 @@ def _schedule(home: Home) -> tuple[State, str]:
         told = f"no run for {when}, due at {home.local_text(missed.due_at)}"
         return state, f"{told}{served or '; the log of `harmspot schedule` says why, `harmspot run` repeats it'}"
     return ("ok" if is_up else "warning"), f"{told}{served}"
+
+
+def _brief(home: Home) -> tuple[State, str]:
+    if not home.settings.schedule.brief:
+        return "ok", "no morning brief is written: schedule.brief is false"
+    last = read_last_brief(home)
+    again = f"`harmspot --home {home.path} brief"
+    if last and last.problem:
+        return "warning", f"no morning brief of run {last.run_id}: {last.problem}. When it is mended: {again}`"
+    if last and last.mail_problem:
+        return (
+            "warning",
+            f"the brief of run {last.run_id} was not mailed: {last.mail_problem}. Send it: {again} --mail`",
+        )
+    return "ok", f"the latest is of run {last.run_id}" if last else "the next daily run writes the first"
 
 
 def _map(home: Home) -> tuple[State, str]:
@@ -287,6 +303,7 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "encryption": _encryption,
     "settings": _settings,
     "schedule": _schedule,
+    "brief": _brief,
     "map": _map,
     "codebook": _codebook,
     "home": _folder,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from flows.brief.morning import morning_brief
 from flows.decisions.audits import begin_audits
 from flows.decisions.desk import at_desk
 from flows.decisions.lists import revoke_outdated
@@ -146,6 +147,7 @@ def daily_run(
             summary = _daily_run(home, day, known_at, announced(home, call, run), allow_empty=allow_empty)
         run.outcome = "unusable" if summary.unusable_because else "published" if summary.is_new else "unchanged"
         run.run_id, run.is_halted = summary.run_id, summary.halted_because is not None
+        morning_brief(home, summary.run_id)
     return replace(summary, seconds=time.perf_counter() - began)
 
 

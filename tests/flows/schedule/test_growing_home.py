@@ -9,7 +9,7 @@ from tests.flows.schedule.growing_home import KNOWN_DAYS, grow
 
 RUNS, HISTORY_RUNS = 400, 30
 YEAR = 365 - KNOWN_DAYS  # the run from which on a year is on record: figures by day are of the last year
-FILES = ("published.duckdb", "restricted.duckdb", "layers", "report.html")
+FILES = ("published.duckdb", "restricted.duckdb", "layers", "report.html", "brief")
 EFFORT = ("processor_s", "memory_mb")
 STORE_MB_A_DAY = 0.05  # of some sixteen events a day, in a file that grows by blocks of 0.26 MB
 
