@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import jsonschema
@@ -84,7 +85,7 @@ def geojson(client: Client) -> None:
     for feature in answer.json()["features"]:
         assert feature["type"] == "Feature" and feature["geometry"]["type"] == "Polygon"
         (ring,) = feature["geometry"]["coordinates"]
-        area = sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(ring, ring[1:], strict=False))
+        area = sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairwise(ring))
         assert ring[0] == ring[-1] and area > 0  # counter-clockwise, as RFC 7946 has it
 
 
