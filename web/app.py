@@ -40,6 +40,7 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
     """
     board = Board(home, is_tls=is_tls)
     days = Days(home)
+    board.tables = lambda: days.get().tables  # kept while the file stays as it is
     base = BaseMap(home.settings.web.base_map)
     board.environment.globals["has_base_map"] = home.settings.web.base_map is not None
     app = FastAPI(title="harmspot board", docs_url=None, redoc_url=None, openapi_url=None)

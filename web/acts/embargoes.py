@@ -11,7 +11,6 @@ from flows.decisions.embargoes import embargo_market, lift_embargo, read_embargo
 from flows.home.home import Home
 from flows.outputs.render import write_outputs
 from pipeline.pages.base import page_rows
-from pipeline.publication.publish import read_published
 from pipeline.wording.catalogue import message
 from web.acts.act import Act, After, Do, Field, Outcome, act_routes, acts_for, reason
 from web.entrance.board import Board
@@ -100,7 +99,7 @@ class Embargoes:
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of embargoes, with their rows where they were just read."""
         rows = after.shown["rows"] if after.shown else None
-        named = read_published(self.board.home.path, "crackdown_plan")["market_id"]
+        named = self.board.tables()["crackdown_plan"]["market_id"]
         in_force = [row["market_id"] for row in rows or () if row["state"] == "in_force"]
         return self.board.page(
             request,

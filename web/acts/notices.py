@@ -255,8 +255,7 @@ class AllNotices:
 def _list(board: Board, request: Request, state: str, after: After) -> Response:
     home = board.fresh_home()
     kinds = [kind.name for kind in KINDS.values() if not kind.is_to_person]
-    with board.visitors.lock:
-        found = standing_notices(home, kinds)
+    found = board.kept("notices", lambda: standing_notices(home, kinds))
     rows = _rows(home, [notice for notice in found if state in ("", notice.status.state)], found)
     states = sorted({notice.status.state for notice in found})
     return board.page(

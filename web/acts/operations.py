@@ -19,7 +19,6 @@ from flows.home.home import Home
 from models.governance.actors import RECORDED
 from pipeline.errors import SourceError
 from pipeline.pages.base import page_rows
-from pipeline.publication.publish import read_published
 from pipeline.publication.tables import read_tables
 from pipeline.wording.catalogue import message
 from web.acts.act import Act, After, Field, Outcome, act_routes, acts_for
@@ -129,7 +128,7 @@ class Operations:
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of a market with its plan and its operations."""
-        plan = next((row for row in _plans(self.board.home) if row["market_id"] == key), None)
+        plan = next((row for row in _plans(self.board) if row["market_id"] == key), None)
         if plan is None:
             return self.board.message(request, 404, "Not found", f"The latest run has no plan for {key!r}.")
         home = self.board.fresh_home()
@@ -156,10 +155,11 @@ class Operations:
         )
 
 
-def _plans(home: Home) -> list[dict[str, Any]]:
+def _plans(board: Board) -> list[dict[str, Any]]:
     """Return the plans of the latest run, with the place of each market."""
-    plans = read_published(home.path, "crackdown_plan").sort_values("position")
-    places = read_published(home.path, "market").set_index("market_id")["place"].to_dict()
+    tables = board.tables()
+    plans = tables["crackdown_plan"].sort_values("position")
+    places = tables["market"].set_index("market_id")["place"].to_dict()
     return [{**row, "place": places.get(row["market_id"])} for row in page_rows(plans)]
 
 
@@ -169,7 +169,7 @@ def routes(board: Board) -> APIRouter:
 
     @router.get("/operations")
     def all_of_them(request: Request) -> Response:
-        return board.page(request, "operations.html.jinja", plans=_plans(board.home))
+        return board.page(request, "operations.html.jinja", plans=_plans(board))
 
     @router.get("/operations/{key}")
     def one(request: Request, key: str) -> Response:

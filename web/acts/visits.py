@@ -10,11 +10,9 @@ from fastapi.responses import Response
 from flows.evaluation.visit_compliance import visit_delivery
 from flows.outputs.shift_sheet import write_shift_sheet
 from pipeline.pages.base import page_rows
-from pipeline.publication.publish import read_places
 from web.entrance.board import Board
 
 PATH = "/visits"
-TABLES = ("run", "area_ranking", "visit_plan", "crackdown_plan")
 
 
 def routes(board: Board) -> APIRouter:
@@ -24,7 +22,7 @@ def routes(board: Board) -> APIRouter:
     @router.get(PATH)
     def all_of_them(request: Request, delivered: str = "") -> Response:
         home = board.fresh_home()
-        tables = read_places(home.path, TABLES)
+        tables = board.tables()
         names = tables["area_ranking"].set_index("area_id")["area_name"].to_dict()
         visits = tables["visit_plan"].sort_values(["area_id", "starts_at", "cell_id"])
         areas = [(area_id, page_rows(rows)) for area_id, rows in visits.groupby("area_id", sort=True)]

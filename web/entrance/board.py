@@ -3,15 +3,16 @@
 import copy
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
+import pandas as pd
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import ChoiceLoader, Environment, PackageLoader
@@ -25,12 +26,14 @@ from pipeline.local_time import reading_in
 from pipeline.pages.base import page_environment, read_asset
 from pipeline.pages.report import with_axes
 from pipeline.privacy.pii_guard import without_people
+from pipeline.publication.publish import PUBLISHED, read_places
 from pipeline.wording.catalogue import message
 from web.entrance.security import Attempts, Forms
-from web.entrance.visitors import Visitor, Visitors
+from web.entrance.visitors import Visitor, Visitors, version_of_files
 
 COOKIE, NONCE = "harmspot", "harmspot-form"
 SESSION_S = 12 * 60 * 60
+LATEST = ("run", "area_ranking", "market", "crackdown_plan", "visit_plan")
 MEDIA = {"css": "text/css", "js": "text/javascript"}
 PAGES = (  # path, name, and the verb whose roles may see it
     ("/", message("Today"), "show"),
@@ -45,13 +48,18 @@ PAGES = (  # path, name, and the verb whose roles may see it
 )
 
 
+Made = TypeVar("Made")
+
+
 class Board:
-    """One home on the board; the settings are those of its start."""
+    """One home on the board; the settings are those of its start. `tables` returns LATEST of the latest run."""
 
     def __init__(self, home: Home, *, is_tls: bool = False) -> None:
         _ = home.settings, home.key, home.is_rehearsal, home.catalogue  # read once, for all requests
         self.home, self.is_tls = home, is_tls
         self.visitors, self.attempts, self.forms = Visitors(home), Attempts(), Forms()
+        self._kept: dict[str, tuple[Any, Any]] = {}
+        self.tables: Callable[[], Mapping[str, pd.DataFrame]] = lambda: read_places(home.path, LATEST)
         self.assets = {name: (_short_hash(body), body) for name, body in _assets().items()}
 
     def fresh_home(self) -> Home:
@@ -75,6 +83,25 @@ class Board:
     def asset_url(self, name: str) -> str:
         """Return the address of a style sheet or script, which changes with its content."""
         return f"/static/{self.assets[name][0]}/{name}"
+
+    def kept(self, key: str, make: Callable[[], Made]) -> Made:
+        """Return what is made of store and publication: again once either has changed, and every ten seconds."""
+        home, published = self.home, self.home.path / PUBLISHED
+
+        def stamp() -> tuple[Any, ...]:
+            version = version_of_files(home.store, home.store.with_name(f"{home.store.name}.wal"), published)
+            return version, int(home.now().timestamp()) // 10
+
+        def known() -> tuple[Any, Any] | None:
+            found = self._kept.get(key)
+            return found if found and found[0] == stamp() else None
+
+        if not (found := known()):
+            with self.visitors.lock:  # somebody else may have made it meanwhile
+                if not (found := known()):
+                    found = self._kept[key] = (stamp(), make())
+        made: Made = found[1]
+        return made
 
     @contextmanager
     def acting(self, visitor: Visitor, *verbs: str, **texts: str | None) -> Iterator[Home]:

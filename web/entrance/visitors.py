@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from threading import RLock
 
 from flows.home.home import Home
@@ -131,10 +132,15 @@ class Visitors:
 
 def _version_of(home: Home) -> tuple[int, ...]:
     """Return what changes whenever the file of users does."""
+    return version_of_files(home.path / "users.duckdb", home.path / "users.duckdb.wal")
+
+
+def version_of_files(*paths: Path) -> tuple[int, ...]:
+    """Return what changes whenever one of the files does."""
     found: list[int] = []
-    for name in ("users.duckdb", "users.duckdb.wal"):
+    for path in paths:
         try:
-            stat = (home.path / name).stat()
+            stat = path.stat()
         except FileNotFoundError:
             found += [0, 0, 0]
         else:
