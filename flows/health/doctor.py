@@ -46,9 +46,13 @@ def examine(home: Home) -> pd.DataFrame:
 
 
 def _examine(home: Home) -> pd.DataFrame:
+    is_readable = all(found.state == "ok" for found in _outcomes("settings", lambda: _readable(home)))
+    checks = CHECKS if is_readable else {name: CHECKS[name] for name in NEED_NO_SETTINGS}
     findings = [
-        found for name, check in CHECKS.items() for found in _outcomes(name, partial(_single, name, check, home))
+        found for name, check in checks.items() for found in _outcomes(name, partial(_single, name, check, home))
     ]
+    if not is_readable:  # every other check would say the same
+        return pd.DataFrame(findings, columns=list(Finding._fields))
     findings += _outcomes("quality", lambda: _quality(home))
     health, store_finding = _store(home)
     findings.append(store_finding)
@@ -84,6 +88,10 @@ def _packages(home: Home) -> tuple[State, str]:
 def _encryption(home: Home) -> tuple[State, str]:
     connect().close()
     return "ok", "DuckDB can write encrypted files"
+
+
+def _readable(home: Home) -> list[Finding]:
+    return [Finding("settings", "ok", home.settings.force.name)]
 
 
 def _settings(home: Home) -> tuple[State, str]:
@@ -218,11 +226,8 @@ def _published_rows(home: Home) -> tuple[State, str]:
 def _access_log(home: Home) -> tuple[State, str]:
     if problems := check_log(home):
         return "fault", problems[0]
-    if left := home.access_log.unfinished_bytes():
-        return "warning", (
-            f"{left} bytes at the end of {home.access_log.path} are a part of an entry, as a power cut leaves: nothing "
-            f"was shown for it, and the next entry sets it aside in {home.access_log.path.name}.unfinished-…"
-        )
+    if left := home.access_log.unfinished():
+        return "warning", left
     if back := home.access_log.back_in_time():
         return "warning", back[0]
     return "ok", "the chain is intact"
@@ -300,3 +305,4 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "retention": _retention,
     "key": _key,
 }
+NEED_NO_SETTINGS = ("packages", "encryption", "settings", "key")

@@ -171,6 +171,15 @@ class AccessLog:
             fcntl.flock(file, fcntl.LOCK_SH)
             return file.seek(0, os.SEEK_END) - _end_of_entries(file)
 
+    def unfinished(self) -> str | None:
+        """Return what is said of a part of an entry at the end, None where the last entry is whole."""
+        if not (left := self.unfinished_bytes()):
+            return None
+        return (
+            f"{left} bytes at the end of {self.path} are a part of an entry, as a power cut leaves: nothing was shown "
+            f"for it, and the next entry sets it aside in {self.path.name}.unfinished-…"
+        )
+
     def holds(self, mark: LogMark) -> bool:
         """Return whether an entry with the hash of the mark ends at the size of the mark."""
         if mark == NO_MARK or not self.path.exists():

@@ -555,6 +555,11 @@ def _try_lock(descriptor: int) -> bool:
 @contextmanager
 def _opened_published(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if not (home / PUBLISHED).exists():
+        if (home / RESTRICTED).exists():
+            raise PublicationError(
+                f"{home / PUBLISHED} is missing, and {RESTRICTED} stands beside it: restore both from a backup, or run "
+                f"again: harmspot --home {home} run"
+            )
         raise PublicationError(f"nothing is published in {home} yet; run: harmspot run --as-of DAY")
     with opened(home / PUBLISHED, None) as connection:
         yield connection
