@@ -46,22 +46,28 @@ def examine(home: Home) -> pd.DataFrame:
 
 
 def _examine(home: Home) -> pd.DataFrame:
-    is_readable = all(found.state == "ok" for found in _outcomes("settings", lambda: _readable(home)))
-    checks = CHECKS if is_readable else {name: CHECKS[name] for name in NEED_NO_SETTINGS}
-    findings = [
-        found for name, check in checks.items() for found in _outcomes(name, partial(_single, name, check, home))
-    ]
-    if not is_readable:  # every other check would say the same
-        return pd.DataFrame(findings, columns=list(Finding._fields))
-    findings += _outcomes("quality", lambda: _quality(home))
     health, store_finding = _store(home)
+    unchecked = _unchecked(home, store_finding)
+    findings = [Finding(name, "warning", f"not checked: see {why}") for name, why in unchecked.items()]
+    for name, check in CHECKS.items():
+        findings += [] if name in unchecked else _outcomes(name, partial(_single, name, check, home))
+    findings += _outcomes("quality", lambda: _quality(home))
     findings.append(store_finding)
-    if health:
+    if health and "settings" not in unchecked.values():
         findings += _outcomes("dead letters", lambda: waiting(home, health))
         findings += _outcomes("clock", lambda: clock(home, health))
         findings += _outcomes("growth", lambda: [growth(home, health)])
-    findings += _outcomes("kafka", lambda: sources(home, health))
+    findings += [] if "kafka" in unchecked else _outcomes("kafka", lambda: sources(home, health))
     return pd.DataFrame(findings, columns=list(Finding._fields))
+
+
+def _unchecked(home: Home, store: Finding) -> dict[str, str]:
+    """Return the checks that would only repeat what another finds, and the name of that one."""
+    try:
+        _ = home.settings
+    except HarmspotError:
+        return {name: "settings" for name in (*CHECKS, "kafka") if name not in NEED_NO_SETTINGS}
+    return dict.fromkeys(NEED_STORE, "store") if store.state == "fault" else {}
 
 
 def _single(name: str, check: Callable[[Home], tuple[State, str]], home: Home) -> list[Finding]:
@@ -88,10 +94,6 @@ def _packages(home: Home) -> tuple[State, str]:
 def _encryption(home: Home) -> tuple[State, str]:
     connect().close()
     return "ok", "DuckDB can write encrypted files"
-
-
-def _readable(home: Home) -> list[Finding]:
-    return [Finding("settings", "ok", home.settings.force.name)]
 
 
 def _settings(home: Home) -> tuple[State, str]:
@@ -305,4 +307,5 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "retention": _retention,
     "key": _key,
 }
-NEED_NO_SETTINGS = ("packages", "encryption", "settings", "key")
+NEED_NO_SETTINGS = ("packages", "encryption", "settings", "publication", "published rows", "key")
+NEED_STORE = ("access log", "lists of people", "effects of lists", "audits", "retention")

@@ -62,8 +62,13 @@ class Ground:
     kept: dict[str, Any] = field(default_factory=dict)  # what the breaking keeps for the mending
 
     def __post_init__(self) -> None:
+        self.clock = self.home.now()
+        self.enter(self.home.path)
+
+    def enter(self, path: Path) -> None:
+        """Go on with the home in a folder, there or not."""
+        self.home = Home(path, self.home.config_file, self.home.clock, self.home.progress)
         self.metrics = HomeMetrics(self.home)
-        self.began, self.clock = datetime.now(UTC), self.home.now()
 
     def do(self, *words: str | Path) -> "subprocess.CompletedProcess[str]":
         """Do a command on the home as an operator does."""
@@ -80,6 +85,10 @@ class Ground:
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Do the daily run of the day of the clock."""
         return self.do("run", "--without-prefect", *words)
+
+    def go_on_to(self, clock: datetime) -> None:
+        """Let time pass until a moment."""
+        self.home.clock = clock
 
     def forget_settings(self) -> None:
         """Let those who watch begin anew with the settings of now, as after a restart."""
@@ -154,6 +163,8 @@ def _series(looks: list[tuple[Look, int]]) -> Iterator[dict[str, str]]:
         values = (f"{int(up)}x{count - 1}" for up, (_, count) in zip(is_up, looks, strict=True))
         yield {"series": f"up{{{own}}}", "values": " ".join(values)}
         for name, labels in figures:
+            if name == "harmspot_check_state" and instance != "schedule":
+                continue  # the doctor looks for the schedule alone
             parts, at_s = [], 0
             for (look, count), up in zip(looks, is_up, strict=True):
                 value = look.figures.get((name, labels)) if up else None

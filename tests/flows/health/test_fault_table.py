@@ -5,33 +5,34 @@ server are in tests/integration (`test_stream.py`, `test_schedule.py`); `test_ro
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import Mock
+from typing import Any
 
 import pytest
 
 from flows.home.home import Home
 from flows.home.log import FORMAT_VARIABLE, LogSettings, follow
 from flows.home.served import only_schedule
+from flows.human_log.ledger import read_ledger
+from models.governance.audits import REPORTS
+from models.governance.list_lifecycle import list_id_of
 from pipeline.database import attach, connect
-from pipeline.publication.publish import runs
-from pipeline.store.store import open_store
+from pipeline.publication.publish import Shown, project, runs
 from tests import poison
 from tests.disk import no_file_beyond
 from tests.flows.health.ground import NEEDED, Ground, Look, assert_fires, log_lines
 from tests.killed import killed
-from tests.town import AS_OF, CLOCK, TownRun
+from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, read_people
 
 pytestmark = NEEDED
 HOUR = timedelta(hours=1)
 SAID = ("--purpose", "morning tasking", "--reader", "Insp. J. Reyes")
-FULL = ("HarmspotCheckFault/home", "HarmspotDiskFull", "HarmspotRunFailed")
+FULL = ("HarmspotCheckFault/growth", "HarmspotCheckFault/home", "HarmspotDiskFull")
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,11 @@ class Fault:
     meets: tuple[str, ...]  # a command, or none where no command meets it
     mends: Callable[[Ground], object]
     code: int = 1
-    log: tuple[str, str] | None = ("error", "")  # level and words of the line that says it
+    log: tuple[str, str] | None = None  # level and words of the line that says it
     error: str | None = None  # its type
     figures: Mapping[tuple[str, ...], float | None] = field(default_factory=dict)
     alerts: tuple[str, ...] = ()
     doctor: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # check → state and words
-    left: Mapping[str, str] = field(default_factory=dict)  # check → state that stays after the mending
 
 
 def backed_up(ground: Ground) -> None:
@@ -106,14 +106,27 @@ def clock_right_again(ground: Ground) -> None:
 
 
 def file_of_another_home(ground: Ground) -> None:
-    shutil.copy(ground.home.published, ground.folder / "own.duckdb")
-    with connect() as connection:
-        attach(connection, ground.home.published, None, alias="other")
-        connection.execute("UPDATE other.run SET home_name = 'h_another'")
+    own = ground.home.path
+    ground.enter(ground.folder / "other")
+    ground.done("init")
+    shutil.copy(own / "published.duckdb", ground.home.path)
 
 
-def own_file_again(ground: Ground) -> None:
-    shutil.copy(ground.folder / "own.duckdb", ground.home.published)
+def moved_away(ground: Ground) -> None:
+    ground.home.published.rename(ground.folder / "moved.duckdb")
+    assert ground.look().checks["publication"][0] == "warning"  # no run yet
+
+
+def no_configuration(ground: Ground) -> None:
+    ground.kept["config"] = ground.home.config_file
+    ground.home.config_file = None
+    ground.enter(ground.folder / "other")
+
+
+def configuration_named(ground: Ground) -> None:
+    ground.home.config_file = ground.kept["config"]
+    ground.done("init", "--same-force")
+    assert "configuration" not in ground.look().checks["settings"][1]
 
 
 def key_twice(ground: Ground) -> None:
@@ -154,16 +167,6 @@ def room_again(ground: Ground) -> None:
     run_again(ground)
 
 
-def killed_in_a_run(ground: Ground) -> None:
-    """A schedule that served the home is killed in the run of the next day, and nobody comes."""
-    with only_schedule(ground.home.path):
-        pass
-    ground.home.clock = CLOCK + timedelta(days=1)
-    (ground.home.path / "last-run.json").unlink()
-    words = ["--config", str(ground.home.config_file), "--clock", ground.home.clock.isoformat()]
-    assert killed(ground.home.path, [*words, "run", "--without-prefect"], 0.0, appeared="last-run.json")
-
-
 def half_an_entry(tail: bytes) -> Callable[[Ground], None]:
     def breaks(ground: Ground) -> None:
         ground.done("show", "people", *SAID)
@@ -191,10 +194,31 @@ def broker_down(ground: Ground) -> None:
     set_variable("HARMSPOT__INGEST__SOURCES", "[kafka]")(ground)
 
 
-def nothing_to_rank(ground: Ground) -> None:
-    """The window of the run holds nothing, as after a load that failed: published to be looked at."""
-    set_variable("HARMSPOT__PLACES__WINDOW_DAYS", "30")(ground)
-    ground.home.clock = CLOCK + timedelta(days=300)
+def killed_in_an_approval(ground: Ground) -> None:
+    """The approval is in the store, and no publication shows it yet."""
+    run_id = str(runs(ground.home.path)["run_id"].iloc[-1])
+    ground.kept["list"] = list_id_of("person_tier", run_id)
+
+    def killing(path: Path, shown: Shown, **options: Any) -> object:
+        if len(shown.tables["approval"]):
+            raise KeyboardInterrupt
+        return project(path, shown, **options)
+
+    ground.patch.setattr("flows.decisions.desk.project", killing)
+    with pytest.raises(KeyboardInterrupt):
+        approve_tiers(ground.home, run_id)
+    ground.patch.undo()
+    assert not approvals(ground)
+
+
+def approvals(ground: Ground) -> list[str]:
+    shown = read_people(ground.home, "approval", str(runs(ground.home.path)["run_id"].iloc[-1]))
+    return list(shown["list_id"])
+
+
+def approval_stands(ground: Ground) -> None:
+    assert approvals(ground) == [ground.kept["list"]]
+    assert len([event for event in read_ledger(ground.home).events if event.kind == "approved"]) == 1
 
 
 TABLE: dict[str, Fault] = {
@@ -205,8 +229,9 @@ TABLE: dict[str, Fault] = {
         log=("error", "audit clock --reason TEXT"),
         error="ClockError",
         figures={("last_run_outcome", "failed"): 1, ("check_state", "clock"): 2},
-        alerts=("HarmspotCheckFault/clock", "HarmspotRunFailed"),
-        doctor={"clock": ("fault", "days after the last record of the home")},
+        # The reports of the audits are years old by that clock, and say so.
+        alerts=("HarmspotCheckFault/audits", "HarmspotCheckFault/clock", "HarmspotHalted", "HarmspotRunFailed"),
+        doctor={"clock": ("fault", "days after the last record of the home"), "audits": ("fault", "HALTED")},
     ),
     "the store is gone": Fault(
         lose("store.duckdb"),
@@ -216,7 +241,10 @@ TABLE: dict[str, Fault] = {
         error="StoreError",
         figures={("check_state", "store"): 2, ("home_file_bytes", "store.duckdb"): None},
         alerts=("HarmspotCheckFault/store",),
-        doctor={"store": ("fault", "restore it from a backup, with the key")},
+        doctor={
+            "store": ("fault", "restore it from a backup, with the key"),
+            "access log": ("warning", "not checked: see store"),
+        },
     ),
     "half an entry of the access log": Fault(
         half_an_entry(b'{"action":"show pe'),
@@ -239,7 +267,7 @@ TABLE: dict[str, Fault] = {
     "the published file of another home": Fault(
         file_of_another_home,
         ("layers",),
-        own_file_again,
+        moved_away,
         log=("error", "holds runs of another home"),
         error="PublicationError",
         figures={("check_state", "published rows"): 2},
@@ -262,7 +290,7 @@ TABLE: dict[str, Fault] = {
         lambda ground: ground.done("load", ground.folder / "again.jsonl"),
         code=0,
         log=("info", "1 rows, 0 stored, 1 dead"),
-        figures={("dead_letters", "repeated_key"): 1, ("check_state", "dead letters"): 1},
+        figures={("dead_letters", "repeated_key"): 1},
         alerts=("HarmspotDeadLetters",),
         doctor={"dead letters: repeated_key": ("warning", "fix their cause")},
     ),
@@ -272,8 +300,8 @@ TABLE: dict[str, Fault] = {
         room_again,
         log=("error", "the disk is full"),
         figures={("home_free_bytes",): 1_000_000, ("check_state", "home"): 2, ("last_run_outcome", "failed"): 1},
-        alerts=FULL,
-        doctor={"home": ("fault", "they do not fit; make room")},
+        alerts=(*FULL, "HarmspotRunFailed"),
+        doctor={"home": ("fault", "they do not fit; make room"), "growth": ("fault", "disk is full in")},
     ),
     "the published file is gone": Fault(
         lose("published.duckdb"),
@@ -299,11 +327,11 @@ TABLE: dict[str, Fault] = {
         migration_edited,
         ("show", "people", *SAID),
         restored,
-        log=("error", "restore it from a backup"),
+        log=("error", "Restore the store from a backup"),
         error="StoreError",
         figures={("check_state", "store"): 2},
         alerts=("HarmspotCheckFault/store",),
-        doctor={"store": ("fault", "restore it from a backup")},
+        doctor={"store": ("fault", "Restore the store from a backup")},
     ),
     "a broker that is down": Fault(
         broker_down,
@@ -314,6 +342,47 @@ TABLE: dict[str, Fault] = {
         figures={("last_run_outcome", "failed"): 1, ("check_state", "kafka"): 2},
         alerts=("HarmspotCheckFault/kafka", "HarmspotRunFailed"),
         doctor={"kafka": ("fault", "No Kafka broker answers")},
+    ),
+    "layers on a full disk": Fault(
+        full_disk,
+        ("layers",),
+        lambda ground: (ground.patch.undo(), ground.done("layers")),
+        log=("error", "the disk is full"),
+        figures={("home_free_bytes",): 1_000_000, ("check_state", "home"): 2},
+        alerts=FULL,
+        doctor={"home": ("fault", "they do not fit; make room"), "growth": ("fault", "disk is full in")},
+    ),
+    "killed in an approval": Fault(  # no publication lacks it but until the next decision or run: nothing to tell of
+        killed_in_an_approval,
+        ("lists", "approve", "{list}", "--by", "Supt. A. Lee", "--reason", "evidence read and found sound"),
+        approval_stands,
+        code=0,
+    ),
+    "no configuration": Fault(
+        no_configuration,
+        ("init",),
+        configuration_named,
+        code=0,
+        log=("info", "has no configuration of its own"),
+        doctor={"settings": ("ok", "has no configuration of its own")},
+    ),
+    "a run without input": Fault(
+        lambda ground: None,
+        ("run", "--without-prefect", "--as-of", "2023-01-01"),
+        run_again,
+        log=("error", "is refused"),
+        error="QualityError",
+        figures={("last_run_outcome", "refused"): 1},
+        alerts=("HarmspotRunFailed",),
+    ),
+    "a run without input that is published all the same": Fault(
+        lambda ground: None,
+        ("run", "--without-prefect", "--as-of", "2023-01-01", "--allow-empty"),
+        run_again,
+        code=0,
+        figures={("last_run_outcome", "unusable"): 1},
+        alerts=("HarmspotRunUnusable",),
+        doctor={"quality": ("warning", "unusable runs are kept beside it")},
     ),
     "a single underscore in a variable": Fault(
         set_variable("HARMSPOT_SCHEDULE_DAILY", "0 5 * * *"),
@@ -355,7 +424,7 @@ def test_a_fault_is_said_five_times_and_its_way_out_works(name: str, ground: Gro
     assert healthy.exit_code == 0
     fault.breaks(ground)
     with no_file_beyond(ground.kept.get("limit_bytes", -1)):
-        done = ground.do(*fault.meets)
+        done = ground.do(*(word.format(**ground.kept) for word in fault.meets))
     assert done.returncode == fault.code, done.stderr
     if fault.log:
         level, words = fault.log
@@ -375,3 +444,83 @@ def test_a_fault_is_said_five_times_and_its_way_out_works(name: str, ground: Gro
     mended = ground.look()
     assert mended.exit_code == 0, mended.checks
     assert_fires(ground.folder, [(healthy, 2 * HOUR, {}), (broken, HOUR, dict.fromkeys(fault.alerts, 1)), (mended, 3 * HOUR, {})])
+
+
+def test_nobody_comes_after_a_schedule_was_killed_in_a_run(
+    ground: Ground, healthy: Look, town_run: TownRun
+) -> None:
+    """Day by day more is told; then somebody comes, and does what `doctor` says."""
+    home, days = ground.home, timedelta(days=1)
+    with only_schedule(home.path):
+        pass
+    ground.go_on_to(CLOCK + days)
+    (home.path / "last-run.json").unlink()
+    words = ["--config", str(home.config_file), "--clock", home.now().isoformat(), "run", "--without-prefect"]
+    assert killed(home.path, words, 0.0, appeared="last-run.json")
+    ground.clock = home.now()
+    looks = [(healthy, HOUR, {}), (ground.look(is_up=False), 3 * HOUR, {"HarmspotDown": 1, "HarmspotRunUnfinished": 1})]
+    assert looks[1][0].told("last_run_outcome", "running") == 1
+    late = {"HarmspotDown": 1, "HarmspotRunUnfinished": 1, "HarmspotRunMissing": 1}
+    late |= {"HarmspotPublicationExpired": 1, "HarmspotIncidentsOld": 1}
+    for day, more in ((25, {"HarmspotAuditDue": 3}), (33, {"HarmspotHalted": 1})):
+        ground.go_on_to(CLOCK + day * days)
+        looks.append((ground.look(is_up=False), HOUR, late | more))
+    told = looks[-1][0].checks
+    assert told["schedule"][0] == "fault" and "no run for today" in told["schedule"][1]
+    assert "start `harmspot --home" in told["schedule"][1]
+    assert told["publication"][0] == "warning" and "EXPIRED" in told["publication"][1]
+    assert told["audits"][0] == "fault" and "harmspot audit record" in told["audits"][1]
+
+    ground.done("load", later_incidents(town_run, ground.folder, 33 * days))
+    assert ground.run().returncode == 0
+    for kind in REPORTS:
+        (ground.folder / f"{kind}.txt").write_text(f"what was found about {kind}")
+        report = ("--report", ground.folder / f"{kind}.txt", "--made-on", str(home.today()))
+        ground.done("audit", "record", kind, *report, "--found", "nothing out of the ordinary", "--by", "Analyst, M. Ito")
+    with only_schedule(home.path):  # `harmspot schedule`, as tests/integration/test_schedule.py starts it
+        mended = ground.look()
+    assert mended.exit_code == 0, mended.checks
+    assert_fires(ground.folder, [*looks, (mended, 3 * HOUR, {})])
+
+
+def later_incidents(town_run: TownRun, folder: Path, by: timedelta) -> Path:
+    """Write the town's last incidents again, as others that happened later."""
+    file = folder / "later.jsonl"
+    with town_run.files.events.joinpath("incidents.jsonl").open("rb") as lines:
+        last = [json.loads(line) for line in list(lines)[-40:] if line.startswith(b'{"specversion"') and b"}}" in line]
+    for event in last:
+        event["id"], event["data"]["incident_id"] = f"later-{event['id']}", f"later-{event['data']['incident_id']}"
+        event["data"].pop("reported_at", None)
+        event["data"]["occurred_at"] = (datetime.fromisoformat(event["data"]["occurred_at"]) + by).isoformat()
+        event["time"] = event["data"]["occurred_at"]
+    file.write_text("\n".join(map(json.dumps, last)) + "\n")
+    return file
+
+
+# Rows that need a broker, the Prefect server or nothing that could be alarmed of, and the test that causes each.
+ELSEWHERE = {
+    "a schedule killed or stopped in a run, its server": (
+        "tests/integration/test_schedule.py",
+        "test_a_scheduled_run_that_is_stopped_or_killed_is_marked_and_done_again",
+    ),
+    "a topic gains partitions": (
+        "tests/pipeline/sources/test_kafka_group.py",
+        "test_a_partition_that_nobody_has_taken_yet_is_said",
+    ),
+    "a failed publication leaves nothing": (
+        "tests/pipeline/publication/test_publish.py",
+        "test_a_full_disk_leaves_the_files_as_they_were",
+    ),
+    "a cron line at a local time that does not exist": ("tests/flows/home/test_cron_lines.py", "def test_"),
+    "a broker that is down, published all the same": (
+        "tests/flows/schedule/test_unreachable.py",
+        "test_a_run_is_published_with_what_is_known_and_says_so_on_top",
+    ),
+    "24:00 and leap seconds": ("tests/pipeline/mapped/test_times.py", "24:00"),
+}
+
+
+@pytest.mark.parametrize("row", ELSEWHERE)
+def test_rows_that_stand_elsewhere(row: str) -> None:
+    file, name = ELSEWHERE[row]
+    assert name in (Path(__file__).resolve().parents[3] / file).read_text(encoding="utf-8")
