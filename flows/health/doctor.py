@@ -106,15 +106,20 @@ def _schedule(home: Home) -> tuple[State, str]:
     refuse_bad_cron(home.settings)
     schedule = home.settings.schedule
     told = f"daily run at {schedule.daily}, late runs at {schedule.late}, in {home.settings.force.time_zone}"
-    is_up = is_served(home.path)
-    if is_up is None:
-        return "ok", f"{told}; `harmspot schedule` has never served this home"
-    served = "" if is_up else f"; nothing serves it: start `harmspot --home {home.path} schedule`"
-    if missed := missed_run(home):
-        state: State = "warning" if is_up and home.now() - missed.due_at < RUN_LASTS else "fault"
+    is_up, missed = is_served(home.path), missed_run(home)
+    if is_up is None and runs(home.path).empty:
+        missed = None  # check `publication` says that there is no run yet
+    if missed:
         when = "today" if missed.day == home.today() else str(missed.day)
         told = f"no run for {when}, due at {home.local_text(missed.due_at)}"
-        return state, f"{told}{served or '; the log of `harmspot schedule` says why, `harmspot run` repeats it'}"
+    if is_up is None:
+        way_out = f"; `harmspot --home {home.path} run` does it" if missed else ""
+        return "warning" if missed else "ok", f"{told}{way_out}; `harmspot schedule` has never served this home"
+    served = "" if is_up else f"; nothing serves it: start `harmspot --home {home.path} schedule`"
+    if missed:
+        is_late = not is_up or home.now() - missed.due_at >= RUN_LASTS
+        way_out = served or "; the log of `harmspot schedule` says why, `harmspot run` repeats it"
+        return "fault" if is_late else "warning", f"{told}{way_out}"
     return ("ok" if is_up else "warning"), f"{told}{served}"
 
 
@@ -307,5 +312,5 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "retention": _retention,
     "key": _key,
 }
-NEED_NO_SETTINGS = ("packages", "encryption", "settings", "publication", "published rows", "key")
+NEED_NO_SETTINGS = ("packages", "encryption", "settings", "published rows", "key")
 NEED_STORE = ("access log", "lists of people", "effects of lists", "audits", "retention")

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.clock import SKEW, is_leap, refuse_earlier, refuse_leap
-from pipeline.complete_file import flush
+from pipeline.complete_file import flush, give_to_owner
 from pipeline.errors import PurposeError
 from pipeline.local_time import local_text
 from pipeline.privacy.pii_scan import refuse_pseudonyms
@@ -210,6 +210,7 @@ class AccessLog:
     def _append(self, entry: dict[str, Any]) -> str:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        give_to_owner(self.path, self.path.parent)
         with os.fdopen(handle, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until closed: two writers must not chain to the same line
             at, last = entry["at"], _time_of(_last_line(file, _end_of_entries(file)))
@@ -246,6 +247,7 @@ class AccessLog:
             return
         beside = self.path.with_name(f"{self.path.name}.unfinished-{end}")
         beside.touch(mode=0o600)
+        give_to_owner(beside, self.path)
         beside.write_bytes(left)
         flush(beside)
         file.truncate(end)

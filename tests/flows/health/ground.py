@@ -143,9 +143,7 @@ def assert_fires(folder: Path, stands: list[tuple[Look, timedelta, Mapping[str, 
     looks = [(look, int(lasts.total_seconds()) // STEP_S) for look, lasts, _ in stands]
     test = {"interval": f"{STEP_S}s", "input_series": [*_series(looks)], "promql_expr_test": cases}
     file = folder / "alerts.yml"
-    file.write_text(
-        yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": f"{STEP_S}s", "tests": [test]})
-    )
+    file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": f"{STEP_S}s", "tests": [test]}))
     done = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

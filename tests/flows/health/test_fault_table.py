@@ -364,7 +364,9 @@ TABLE: dict[str, Fault] = {
         configuration_named,
         code=0,
         log=("info", "has no configuration of its own"),
-        doctor={"settings": ("ok", "has no configuration of its own")},
+        # The map of the shipped settings is not shipped.
+        alerts=("HarmspotCheckFault/map",),
+        doctor={"settings": ("ok", "has no configuration of its own"), "map": ("fault", "")},
     ),
     "a run without input": Fault(
         lambda ground: None,
@@ -443,12 +445,12 @@ def test_a_fault_is_said_five_times_and_its_way_out_works(name: str, ground: Gro
     fault.mends(ground)
     mended = ground.look()
     assert mended.exit_code == 0, mended.checks
-    assert_fires(ground.folder, [(healthy, 2 * HOUR, {}), (broken, HOUR, dict.fromkeys(fault.alerts, 1)), (mended, 3 * HOUR, {})])
+    assert_fires(
+        ground.folder, [(healthy, 2 * HOUR, {}), (broken, HOUR, dict.fromkeys(fault.alerts, 1)), (mended, 3 * HOUR, {})]
+    )
 
 
-def test_nobody_comes_after_a_schedule_was_killed_in_a_run(
-    ground: Ground, healthy: Look, town_run: TownRun
-) -> None:
+def test_nobody_comes_after_a_schedule_was_killed_in_a_run(ground: Ground, healthy: Look, town_run: TownRun) -> None:
     """Day by day more is told; then somebody comes, and does what `doctor` says."""
     home, days = ground.home, timedelta(days=1)
     with only_schedule(home.path):
@@ -476,7 +478,9 @@ def test_nobody_comes_after_a_schedule_was_killed_in_a_run(
     for kind in REPORTS:
         (ground.folder / f"{kind}.txt").write_text(f"what was found about {kind}")
         report = ("--report", ground.folder / f"{kind}.txt", "--made-on", str(home.today()))
-        ground.done("audit", "record", kind, *report, "--found", "nothing out of the ordinary", "--by", "Analyst, M. Ito")
+        ground.done(
+            "audit", "record", kind, *report, "--found", "nothing out of the ordinary", "--by", "Analyst, M. Ito"
+        )
     with only_schedule(home.path):  # `harmspot schedule`, as tests/integration/test_schedule.py starts it
         mended = ground.look()
     assert mended.exit_code == 0, mended.checks
