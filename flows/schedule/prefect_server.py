@@ -23,6 +23,7 @@ ADDRESS = "PREFECT_API_URL"
 START_TIMEOUT = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 STOP_TIMEOUT_S = 15.0
 KEPT_DAYS = 30  # flow runs, with their tasks, logs and artifacts; events are kept a week
+ROOT_LEVEL = "PREFECT_LOGGING_ROOT_LEVEL"
 ANSWER_S = 5.0
 URL_FILE = "server.url"
 
@@ -123,6 +124,7 @@ def _settings(folder: Path) -> dict[str, str]:
         # The command reports an error once; Prefect would add a traceback for every layer.
         "PREFECT_LOGGING_LEVEL": "CRITICAL",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+        ROOT_LEVEL: "CRITICAL",  # what libraries say through Prefect's handlers, as when a signal ends a run
     }
 
 
@@ -135,6 +137,7 @@ def _start(listener: socket.socket, log: Path, is_scheduling: bool) -> "subproce
         # In a session of its own, so that Ctrl-C reaches the run alone, which then stops the server.
         return subprocess.Popen(
             command,
+            env={name: value for name, value in os.environ.items() if name != ROOT_LEVEL},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
