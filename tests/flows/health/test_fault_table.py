@@ -271,8 +271,11 @@ TABLE: dict[str, Fault] = {
         log=("error", "holds runs of another home"),
         error="PublicationError",
         figures={("check_state", "published rows"): 2},
-        alerts=("HarmspotCheckFault/published rows",),
-        doctor={"published rows": ("fault", "restore this home's own")},
+        alerts=("HarmspotCheckFault/lists of people", "HarmspotCheckFault/published rows"),
+        doctor={
+            "published rows": ("fault", "restore this home's own"),
+            "lists of people": ("fault", "restricted.duckdb is missing: restore published.duckdb and restricted"),
+        },
     ),
     "a key of the settings that stands twice": Fault(
         key_twice,
@@ -475,6 +478,7 @@ def test_nobody_comes_after_a_schedule_was_killed_in_a_run(ground: Ground, healt
 
     ground.done("load", later_incidents(town_run, ground.folder, 33 * days))
     assert ground.run().returncode == 0
+    ground.clock = home.now()  # the run is of now
     for kind in REPORTS:
         (ground.folder / f"{kind}.txt").write_text(f"what was found about {kind}")
         report = ("--report", ground.folder / f"{kind}.txt", "--made-on", str(home.today()))
