@@ -39,6 +39,7 @@ class Fault:
     figures: Mapping[tuple[str, ...], float | None] = field(default_factory=dict)
     alerts: tuple[str, ...] = ()
     doctor: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # check → state and words
+    is_long: bool = False  # it takes whole runs
 
 
 def backed_up(ground: Ground) -> None:
@@ -144,18 +145,27 @@ def record_with_a_key_twice(ground: Ground) -> None:
     ground.kept["waiting"] = ground.waiting()
 
 
-def full_disk(ground: Ground) -> None:
+def full_disk(ground: Ground, limit_bytes: int = 3_000) -> None:
     """No file takes more; the figures are those of a disk with 1 MB."""
+    (ground.folder / "sent.jsonl").write_bytes(poison.good(7))
     ground.patch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1_000_000))
-    ground.kept["limit_bytes"] = 3_000
-    ground.kept["before"] = ground.home.published.read_bytes()
+    ground.kept |= {"limit_bytes": limit_bytes, "before": ground.home.published.read_bytes()}
 
 
-def room_again(ground: Ground) -> None:
-    assert ground.home.published.read_bytes() == ground.kept["before"]
-    assert not list(ground.home.path.glob("*.new*"))
-    ground.kept.clear()
-    run_again(ground)
+def full_disk_in_a_run(ground: Ground) -> None:
+    """The run of the next day, whose publication does not fit."""
+    ground.go_on_to(CLOCK + timedelta(days=1))
+    full_disk(ground, ground.home.published.stat().st_size)
+
+
+def room_again(*words: str) -> Callable[[Ground], None]:
+    def mends(ground: Ground) -> None:
+        assert ground.home.published.read_bytes() == ground.kept["before"]
+        assert not list(ground.home.path.glob("*.new*"))  # they would keep the disk full
+        ground.patch.undo()
+        ground.done(*words)
+
+    return mends
 
 
 def half_an_entry(tail: bytes) -> Callable[[Ground], None]:
@@ -290,12 +300,22 @@ TABLE: dict[str, Fault] = {
     ),
     "a full disk": Fault(
         full_disk,
-        ("run", "--without-prefect"),
-        room_again,
+        ("load", "sent.jsonl"),
+        room_again("load", "sent.jsonl"),
         log=("error", "the disk is full"),
-        figures={("home_free_bytes",): 1_000_000, ("check_state", "home"): 2, ("last_run_outcome", "failed"): 1},
+        figures={("home_free_bytes",): 1_000_000, ("check_state", "home"): 2},
+        alerts=FULL,
+        doctor={"home": ("fault", "they do not fit; make room"), "growth": ("fault", "disk is full in")},
+    ),
+    "a full disk in a run": Fault(
+        full_disk_in_a_run,
+        ("run", "--without-prefect"),
+        room_again("run", "--without-prefect"),
+        log=("error", "the disk is full"),
+        figures={("home_free_bytes",): 1_000_000, ("last_run_outcome", "failed"): 1},
         alerts=(*FULL, "HarmspotRunFailed"),
         doctor={"home": ("fault", "they do not fit; make room"), "growth": ("fault", "disk is full in")},
+        is_long=True,
     ),
     "the published file is gone": Fault(
         lose("published.duckdb"),
@@ -340,7 +360,7 @@ TABLE: dict[str, Fault] = {
     "layers on a full disk": Fault(
         full_disk,
         ("layers",),
-        lambda ground: (ground.patch.undo(), ground.done("layers")),
+        room_again("layers"),
         log=("error", "the disk is full"),
         figures={("home_free_bytes",): 1_000_000, ("check_state", "home"): 2},
         alerts=FULL,

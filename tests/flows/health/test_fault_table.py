@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from resource import RLIM_INFINITY
 from types import SimpleNamespace
 
 import pytest
@@ -49,12 +50,14 @@ def healthy(town_run: TownRun, tmp_path_factory: pytest.TempPathFactory) -> Look
         return Ground(Home(path, town_run.home.config_file, CLOCK, lambda text: None), path.parent, patch).look()
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.soak] * row.is_long) for name, row in TABLE.items()]
+)
 def test_a_fault_is_said_five_times_and_its_way_out_works(name: str, ground: Ground, healthy: Look) -> None:
     fault = TABLE[name]
     assert healthy.exit_code == 0
     fault.breaks(ground)
-    with no_file_beyond(ground.kept.get("limit_bytes", -1)):
+    with no_file_beyond(ground.kept.get("limit_bytes", RLIM_INFINITY)):
         done = ground.do(*(word.format(**ground.kept) for word in fault.meets))
     assert done.returncode == fault.code, done.stderr
     if fault.log:
