@@ -144,11 +144,15 @@ def rows_of(database: Path) -> dict[str, int]:
         }
 
 
+OLD = {"flow_run": ["end_time"], "events": ["occurred"], "event_resources": ["occurred", "updated"]}
+
+
 def let_time_pass(database: Path, days: int) -> None:
     """Make everything in the database as much older."""
     with closing(sqlite3.connect(database)) as connection:
-        for table, column in (("flow_run", "end_time"), ("artifact", "created"), ("events", "occurred")):
-            connection.execute(f"UPDATE {table} SET {column} = datetime({column}, '-{days} days')")
+        for table, columns in OLD.items():
+            for column in columns:
+                connection.execute(f"UPDATE {table} SET {column} = datetime({column}, '-{days} days')")
         connection.commit()
 
 
