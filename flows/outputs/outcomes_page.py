@@ -24,6 +24,8 @@ from pipeline.wording.catalogue import Catalogue, message
 
 ANSWERS = {  # whether an operation helped
     "better": message("It helped"),
+    "moved": message("Fewer reports at the market, more around it: cannot tell whether it helped"),
+    "unknown_around": message("Fewer reports at the market; around it, cannot tell"),
     "worse": message("It got worse"),
     "cannot_tell": message("Cannot tell"),
     "too_early": message("Too early to say"),
@@ -155,6 +157,9 @@ def _drawn(tables: Mapping[str, pd.DataFrame], zone: ZoneInfo, catalogue: Catalo
     register, money = map(rows, ("operation_register", "enforcement_cost"))
     operations = None if register is None else _operations(register, tables, zone)
     consequences = None if found is None else _consequences(found)
+    around = _answers_around(consequences or [])
+    for row in operations or []:
+        row["verdict"] = _verdict(row["answer"], around.get(row["area_id"], "cannot_tell"))
     return {
         "record": None if ledger is None else _record(_year(ledger)),
         "board_record": None if scores is None else _record(_year(scores)),
@@ -166,7 +171,6 @@ def _drawn(tables: Mapping[str, pd.DataFrame], zone: ZoneInfo, catalogue: Catalo
         "policy": None if policy is None else _policy(policy),
         "board": None if scores is None or ledger is None else board({name: tables[name] for name in BOARD}),
         "consequences": consequences,
-        "next_door": _next_door(operations or [], consequences or []),
         "money": None if money is None else page_rows(money[(money["scope"] == "force") & (money["span"] == "year")]),
     }
 
@@ -265,17 +269,17 @@ def _arrests_before(costs: Sequence[Mapping[str, Any]], area_id: str, begun: Any
     return 7 * sum(row["arrests"] for row in months) / days if days else None
 
 
-def _next_door(
-    operations: Sequence[Mapping[str, Any]], consequences: Sequence[Mapping[str, Any]]
-) -> dict[str, list[str]]:
-    """Return the areas of operations that helped: where it moved next door, and where nobody can tell (`unknown`)."""
-    helped = sorted({each["area_id"] for each in operations if each["answer"] == "better"})
+def _answers_around(consequences: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return by area whether reports rose around its market."""
     rows = [row for each in consequences if each["name"] == "geographical" for row in each["rows"]]
-    answers = {row["area_id"]: row["answer"] for row in rows}
-    return {
-        "moved": [area for area in helped if answers.get(area) in ("worse", "may_be_worse")],
-        "unknown": [area for area in helped if answers.get(area, "cannot_tell") == "cannot_tell"],
-    }
+    return {row["area_id"]: row["answer"] for row in rows}
+
+
+def _verdict(answer: str | None, around: str) -> str | None:
+    """Return one of ANSWERS: fewer reports at a market help nobody if they moved next door."""
+    if answer != "better":
+        return answer
+    return {"worse": "moved", "may_be_worse": "moved", "cannot_tell": "unknown_around"}.get(around, "better")
 
 
 def _policy(table: pd.DataFrame) -> dict[str, Any]:

@@ -121,8 +121,8 @@ def _judged(sound: pd.DataFrame, harm: int) -> tuple[str, list[str]]:
 def _figures(row: Row) -> str:
     middle, low, high = (f"{row[f'change{end}']:+.0f}" for end in ("", "_lo", "_hi"))
     return (
-        f"{row['observed']} reports at the market in {row['window_days'] // 7} weeks, {row['expected']:.0f} expected: "
-        f"{middle} (likely range {low} to {high})"
+        f"{row['observed']} reports at the market in the first {row['window_days'] // 7} weeks, "
+        f"{row['expected']:.0f} expected: {middle} (likely range {low} to {high})"
     )
 
 

@@ -192,7 +192,7 @@ def _measured(row: Row, indicator: Indicator, series: Series, departs: Floats | 
     if isinstance(series, Mix):
         found = _mix_in_words(series, since, row)
     else:
-        found = f"{_in_words(row, series)}; {_change_in_words(row)}"
+        found = f"{_in_words(row, series)}; {_change_in_words(row, is_beside_elsewhere=_is_beside_elsewhere(series))}"
     is_withheld = indicator.is_of_people and _is_of_few(series, since)
     found = WITHHELD if is_withheld else found
     row = _answered(row, indicator, found, is_better=is_better, is_few=is_few, season=season)
@@ -250,9 +250,18 @@ def _in_words(row: Row, series: Series) -> str:
     if row["unit"] == "share":
         return f"{after[0]:.0%} of {after[1]} since, {before[0]:.0%} of {before[1]} before"
     if isinstance(series, Ratio) and series.is_share:
-        return f"{after[0]:.1f} for each of {after[1]} hours since, {before[0]:.1f} for each of {before[1]} before"
+        a_week = [row[f"{when}_count"] / row[f"weeks_{when}"] for when in ("after", "before")]
+        return (
+            f"{after[0]:.1f} for each of {after[1]} hours since ({a_week[0]:.0f} a week), "
+            f"{before[0]:.1f} for each of {before[1]} before ({a_week[1]:.0f} a week)"
+        )
     told = f"{after[1]} in {row['weeks_after']} weeks since, {before[1]} in {row['weeks_before']} weeks before"
     return told + (_elsewhere(series, row["weeks_after"]) if isinstance(series, Ratio) else "")
+
+
+def _is_beside_elsewhere(series: Series) -> bool:
+    """Whether a count is set beside that of the rest of the force."""
+    return isinstance(series, Ratio) and not series.is_share and series.bottom is not None
 
 
 def _elsewhere(series: Ratio, since: int) -> str:
@@ -265,10 +274,11 @@ def _elsewhere(series: Ratio, since: int) -> str:
     return f", elsewhere {after:.0f} and {before:.0f}"
 
 
-def _change_in_words(row: Row) -> str:
+def _change_in_words(row: Row, *, is_beside_elsewhere: bool = False) -> str:
     if np.isnan(row["change"]):
         return "too few before to say by how much"
-    return f"{row['change']:+.0%} (likely range {row['change_lo']:+.0%} to {row['change_hi']:+.0%})"
+    beside = " beside elsewhere" if is_beside_elsewhere else ""
+    return f"{row['change']:+.0%}{beside} (likely range {row['change_lo']:+.0%} to {row['change_hi']:+.0%})"
 
 
 def _mix_in_words(mix: Mix, since: int, row: Row) -> str:

@@ -196,13 +196,12 @@ def few_people(counted: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
     """
     is_few = np.zeros(len(periods), dtype=bool)
     numbers = _table_of(periods)
-    of_period = dict(list(counted[counted["period"].isin(numbers.ravel())].groupby("period")))
-    people = np.array([[_people(of_period[n]) if n in of_period else 0 for n in row] for row in numbers.tolist()])
+    people = _people_of_each(counted, len(periods))[numbers]
 
     def together(cells: Bools) -> int:
         return _people(counted[counted["period"].isin(numbers[cells])])
 
-    hidden = withheld_sums(people.astype(np.int64), together, least=FEWEST_PEOPLE)
+    hidden = withheld_sums(people, together, least=FEWEST_PEOPLE)
     np.logical_or.at(is_few, numbers, hidden)
     shown: list[int] = []
     for number in np.flatnonzero(periods["span"] == OPERATION).tolist():
@@ -214,10 +213,10 @@ def few_people(counted: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
 def _table_of(periods: pd.DataFrame) -> Ints:
     """Return the number of each month and, in the last column, of the year: of each place, and last of the force."""
     rows = periods.assign(number=np.arange(len(periods)))[periods["span"] != OPERATION]
-    table = rows.assign(is_force=rows["scope"] == FORCE, is_year=rows["span"] == YEAR).pivot_table(
-        index=["is_force", "scope_id"], columns=["is_year", "from_on"], values="number"
-    )
-    numbers = table.to_numpy(np.int64)
+    rows = rows.assign(is_force=rows["scope"] == FORCE, is_year=rows["span"] == YEAR)
+    ordered = rows.sort_values(["is_force", "scope_id", "is_year", "from_on"])
+    places = len(ordered[["is_force", "scope_id"]].drop_duplicates())
+    numbers = ordered["number"].to_numpy(np.int64).reshape(places, -1)
     return numbers if numbers.shape[1] > 1 else np.repeat(numbers, 2, axis=1)  # a year alone is its only month
 
 
@@ -247,6 +246,14 @@ def _where(is_so: Bools, text: str) -> pd.Series:
 
 def _people(records: pd.DataFrame) -> int:
     return int(records["person_id"].nunique() + records.loc[records["person_id"].isna(), "count"].sum())
+
+
+def _people_of_each(records: pd.DataFrame, periods: int) -> Ints:
+    """Return how many people stand behind the records of each period."""
+    of_period = records.groupby("period")
+    named = of_period["person_id"].nunique()
+    unnamed = records["count"].where(records["person_id"].isna(), 0).groupby(records["period"]).sum()
+    return (named + unnamed).reindex(range(periods), fill_value=0).to_numpy(np.int64)
 
 
 def _is_few(people: int) -> bool:

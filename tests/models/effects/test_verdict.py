@@ -42,7 +42,12 @@ def harm(low: float, high: float) -> dict[str, float]:
 
 
 CASES = [
-    (ways(FALL, FALL, FALL), HARM, "better", "better by more than chance: 58 reports at the market in 9 weeks, "),
+    (
+        ways(FALL, FALL, FALL),
+        HARM,
+        "better",
+        "better by more than chance: 58 reports at the market in the first 9 weeks, ",
+    ),
     (ways(FALL, FALL), harm(-9, 3), "better", "98 expected: -40 (likely range -60 to -20)"),
     (ways(RISE, RISE, net=RISE), {}, "worse", "worse by more than chance"),
     (ways(FALL, NEITHER), HARM, "cannot_tell", "the ways of measuring do not agree"),

@@ -160,6 +160,6 @@ def test_every_verdict_on_an_operation_is_known_in_spanish():
     assert [text for text in told if "<span lang" in catalogue.sentence_html(text)] == []
     said = catalogue.sentence(told[0])
     assert said.startswith(
-        "mejor, m\u00e1s de lo que explica el azar: 58 avisos en el mercado en 9 semanas, 98 esperados"
+        "mejor, m\u00e1s de lo que explica el azar: 58 avisos en el mercado en las primeras 9 semanas, 98 esperados"
     )
     assert "reports" not in said and "registered" not in said
