@@ -29,17 +29,18 @@ def test_a_thousand_features_and_tiles(town_run: TownRun, monkeypatch: pytest.Mo
     client, cells = client_of(home), collections_of(Days(home).get())["cells"]
     pages = max(1, len(cells.ids) // ASKED)
     for way in ("identity", "gzip"):
-        took = []
+        took, worked = [], []
         for turn in range(READS):
-            before = time.perf_counter()
+            before, worked_before = time.perf_counter(), time.process_time()
             given = {"limit": ASKED, "offset": turn % pages * ASKED}
             answer = client.get("/gis/collections/cells/items", params=given, headers={"accept-encoding": way})
             took.append((time.perf_counter() - before) * 1000)
+            worked.append((time.process_time() - worked_before) * 1000)
             assert answer.status_code == 200
         print(f"\n{way}: p50 {np.percentile(took, 50):.0f} ms, p95 {np.percentile(took, 95):.0f} ms", end="")
+        assert np.percentile(worked, 95) < 100  # of the processor: others may be at work
     for zoom in range(FIRST_ZOOM, LAST_ZOOM + 1):
         before = time.perf_counter()
         sizes = [len(tile) for tile in tiles_of(cells.layer, zoom).values()]
         drawn_s = time.perf_counter() - before
         print(f"\nzoom {zoom}: {len(sizes)} tiles, at most {max(sizes):,} bytes, drawn in {drawn_s:.1f} s", end="")
-    assert np.percentile(took, 95) < 100
