@@ -136,7 +136,8 @@ def test_many_sessions_while_a_run_publishes(city: Path) -> None:
     torn = [run_id for run_id, areas in shown if areas != order[run_id]]
     seconds = np.array([each for _, each in took])
     print(f"\n{len(took)} requests of {SESSIONS} sessions in {FOR_S:.0f} s, a run published meanwhile: "
-          f"{len(failed)} errors, {len(lost)} connections lost, {len(torn)} torn of {len(shown)} rankings ({len(set(dict(shown)))} runs seen); "
+          f"{len(failed)} errors, {len(lost)} connections lost, "
+          f"{len(torn)} torn of {len(shown)} rankings ({len(set(dict(shown)))} runs seen); "
           f"median {np.median(seconds) * 1000:.0f} ms, p95 {np.quantile(seconds, 0.95) * 1000:.0f} ms, "
           f"slowest {seconds.max() * 1000:.0f} ms; load {os.getloadavg()[0]:.1f}")  # fmt: skip
     for page in dict.fromkeys(pages):
