@@ -7,7 +7,7 @@ from geo.layers.exchange import FIRST_ZOOM, LAST_ZOOM
 from web.gis.answer import FORMATS, GEOJSON, HTML, JSON
 from web.gis.asked import LIMIT, MOST_LIMIT, OF_ITEM, OF_ITEMS, OF_RUN
 from web.gis.collection import TYPES, Collection
-from web.gis.documents import SCHEMA
+from web.gis.documents import OPENAPI, SCHEMA
 from web.gis.filters import LANGUAGES
 from web.gis.tiles import MVT
 
@@ -68,8 +68,9 @@ def description(base: str, shown: Iterable[Collection], force: str, *, needs_tok
     collections = list(shown)
     systems = list(collections[0].systems) if collections else []
     get = _Paths()
-    for path, about in (("/", "The landing page"), ("/conformance", "What is claimed"), ("/api", "This document")):
+    for path, about in (("/", "The landing page"), ("/conformance", "What is claimed")):
         get.add(path, about, ("f",) if path != "/" else OF_RUN)
+    get.add("/api", "This document", ("f",), content=_content(OPENAPI))
     get.add("/collections", "The layers", OF_RUN)
     get.add("/tileMatrixSets", "How tiles are cut", ("f",))
     get.add("/tileMatrixSets/WebMercatorQuad", "The tile matrix set", ("f",))

@@ -9,7 +9,6 @@ import pytest
 from flows.home.home import Home
 from flows.users import login
 from flows.users.accounts import HOLDER, add_user, disable, give_token
-from tests.flows.conftest import real_home, template, token_of  # noqa: F401 # fixtures
 from tests.users import PASSWORD, name_in
 from tests.web.conftest import browser_of
 from tests.web.gis.conftest import client_of

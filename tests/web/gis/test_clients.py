@@ -31,9 +31,7 @@ os._exit(0)  # QGIS 3.22 crashes while it takes itself down
 
 
 @pytest.mark.skipif(not HAS_GDAL, reason="needs ogrinfo and ogr2ogr: Debian's gdal-bin")
-def test_ogrinfo_and_ogr2ogr_read_every_collection(
-    address: str, shown: dict[str, Collection], tmp_path: Path
-) -> None:
+def test_ogrinfo_and_ogr2ogr_read_every_collection(address: str, shown: dict[str, Collection], tmp_path: Path) -> None:
     told = subprocess.run(["ogrinfo", "-json", f"OAPIF:{address}"], capture_output=True, text=True, check=False)
     listed = told.stdout if told.returncode == 0 else run("ogrinfo", f"OAPIF:{address}")
     for name in shown:
@@ -80,7 +78,9 @@ def test_owslib_reads_every_collection_by_paging(address: str, shown: dict[str, 
 
 def has_qgis() -> bool:
     asked = [QGIS, "-c", "import qgis.core"]
-    return sys.platform == "linux" and Path(QGIS).exists() and subprocess.run(asked, capture_output=True).returncode == 0
+    return (
+        sys.platform == "linux" and Path(QGIS).exists() and subprocess.run(asked, capture_output=True).returncode == 0
+    )
 
 
 @pytest.mark.skipif(not has_qgis(), reason="needs QGIS: Debian's python3-qgis")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import jsonschema
@@ -45,7 +46,13 @@ def features_core(client: Client) -> None:
     assert client.json(ITEMS, 400, nothing=1)["code"]
     held = client.json("/collections/cells")["extent"]
     box, (begins, ends) = ",".join(map(str, held["spatial"]["bbox"][0])), held["temporal"]["interval"][0]
-    for given in ({}, {"bbox": box}, {"datetime": begins}, {"datetime": f"{begins}/{ends}"}, {"datetime": f"../{ends}"}):
+    for given in (
+        {},
+        {"bbox": box},
+        {"datetime": begins},
+        {"datetime": f"{begins}/{ends}"},
+        {"datetime": f"../{ends}"},
+    ):
         assert client.json(ITEMS, **given)["numberMatched"] > 100
 
 
@@ -78,7 +85,7 @@ def geojson(client: Client) -> None:
     for feature in answer.json()["features"]:
         assert feature["type"] == "Feature" and feature["geometry"]["type"] == "Polygon"
         (ring,) = feature["geometry"]["coordinates"]
-        area = sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(ring, ring[1:], strict=False))
+        area = sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairwise(ring))
         assert ring[0] == ring[-1] and area > 0  # counter-clockwise, as RFC 7946 has it
 
 
@@ -216,7 +223,9 @@ CHECKS: dict[str, Check] = {
         ("as_of > TIMESTAMP('2000-01-01T00:00:00Z')", "as_of > DATE('2000-01-01')"),
     ),
     f"{CQL2}advanced-comparison-operators": conditions(
-        ("rank BETWEEN 2 AND 4", "rank >= 2 AND rank <= 4"), ("rank IN (1, 2)", "rank <= 2"), ("cell_id LIKE 'EPSG%'", ALL)
+        ("rank BETWEEN 2 AND 4", "rank >= 2 AND rank <= 4"),
+        ("rank IN (1, 2)", "rank <= 2"),
+        ("cell_id LIKE 'EPSG%'", ALL),
     ),
     f"{CQL2}case-insensitive-comparison": conditions(("CASEI(cell_id) LIKE CASEI('epsg%')", ALL)),
     f"{CQL2}accent-insensitive-comparison": conditions(("ACCENTI(cell_id) LIKE ACCENTI('ÉPSG%')", ALL)),
@@ -248,7 +257,9 @@ CHECKS: dict[str, Check] = {
         (f"NOT T_OVERLAPS(INTERVAL(as_of, valid_to), {WHEN})", ALL),
         (f"NOT T_OVERLAPPEDBY(INTERVAL(as_of, valid_to), {WHEN})", ALL),
     ),
-    f"{CQL2}property-property": conditions(("expected_harm >= expected_harm_lo", "NOT (expected_harm_lo > expected_harm)")),
+    f"{CQL2}property-property": conditions(
+        ("expected_harm >= expected_harm_lo", "NOT (expected_harm_lo > expected_harm)")
+    ),
     f"{CQL2}arithmetic": conditions(("rank + 1 = 2 * 2", "rank = 3"), ("rank / 2 = 2", "rank = 4")),
     f"{TILES}core": tiles_core,
     f"{TILES}tileset": tileset,

@@ -40,9 +40,7 @@ def test_the_collections_are_the_layers_of_the_run(client: Client, frames: dict[
 
 
 @pytest.mark.parametrize("name", ["areas", "cells", "points"])
-def test_values_are_those_of_the_published_rows(
-    name: str, client: Client, frames: dict[str, gpd.GeoDataFrame]
-) -> None:
+def test_values_are_those_of_the_published_rows(name: str, client: Client, frames: dict[str, gpd.GeoDataFrame]) -> None:
     rows = [feature["properties"] for feature in client.whole(f"/collections/{name}/items", limit=1000)]
     for column in set(frames[name].columns) - {"geometry", "evidence_ids", "moves_out_if", "moves_in_if"}:
         expected = frames[name][column]
@@ -104,7 +102,9 @@ def test_properties_are_parameters_and_sort(client: Client, frames: dict[str, gp
     expected = cells[cells["area_id"] == area].sort_values(["expected_harm", "cell_id"], ascending=[False, True])
     assert [feature["id"] for feature in found["features"]] == expected["cell_id"].tolist()
     assert client.json("/collections/cells/items", rank=1)["numberMatched"] == 1
-    assert client.json("/collections/areas/items", is_listed="true")["numberMatched"] == frames["areas"]["is_listed"].sum()
+    assert (
+        client.json("/collections/areas/items", is_listed="true")["numberMatched"] == frames["areas"]["is_listed"].sum()
+    )
 
 
 def test_a_time_asks_for_the_run_that_held_then(two_days: tuple[Home, str, str]) -> None:
@@ -146,9 +146,12 @@ def test_a_stale_run_says_so_in_every_answer(two_days: tuple[Home, str, str]) ->
             said = answer.json()["run"]
             assert (answer.headers["harmspot-state"], said["state"]) == (state, state)
             assert bool(said["warnings"]) == (state == "expired")
-        assert client.get("/gis/collections/areas/tiles/WebMercatorQuad/9/164/257", params={"run": run}).headers[
-            "harmspot-state"
-        ] == state
+        assert (
+            client.get("/gis/collections/areas/tiles/WebMercatorQuad/9/164/257", params={"run": run}).headers[
+                "harmspot-state"
+            ]
+            == state
+        )
     assert "expired" in client.json("/collections/areas", run=first)["description"]
     assert "expired" in client.get("/gis/?f=html", params={"run": first}).text
 

@@ -38,7 +38,7 @@ def plain(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def test_a_tile_lies_where_its_features_do(client: Client, shown: dict[str, Collection]) -> None:
-    west, south, east, north = shown["areas"].extent or (0, 0, 0, 0)
+    west, _, east, _ = shown["areas"].extent or (0, 0, 0, 0)
     zoom = 13
     at = {(column, row) for column, row in tiles_of(shown["areas"].layer, zoom)}
     for column, row in at:

@@ -1,5 +1,6 @@
 """A run is published and replaced while readers ask: each answer is of one run, and so is a whole read by paging."""
 
+import itertools
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from tests.soak import sample
 from tests.web.gis.conftest import client_of
 
 READERS = 4
+PER_PUBLICATION = sample(10, whole=100)  # answers between two publications
 PATHS = (
     "/gis/collections/areas/items",
     "/gis/collections/cells/items?limit=20&filter=rank<50",
@@ -48,13 +50,15 @@ def test_each_answer_is_of_one_run(two_days: tuple[Home, str, str], tmp_path: Pa
             answer = client.get(path)
             expected.setdefault(path, {})[answer.headers["harmspot-run-id"]] = answer.content
     assert all(set(bodies) == {first, second} for bodies in expected.values())
-    is_over, count = threading.Event(), sample(200, whole=10_000)
+    is_over, count, answered = threading.Event(), sample(40, whole=10_000), threading.Semaphore(0)
 
     def publish_on() -> None:
-        while not is_over.wait(0.5):  # far more often than any home publishes
-            publish(versions[0])
-            is_over.wait(0.5)
-            publish(versions[1])
+        for turn in itertools.cycle((0, 1)):
+            for _ in range(PER_PUBLICATION):
+                answered.acquire()
+            if is_over.is_set():
+                return
+            publish(versions[turn])
 
     def read(reader: int) -> set[str]:
         asking, seen = client_of(home), set()
@@ -65,6 +69,7 @@ def test_each_answer_is_of_one_run(two_days: tuple[Home, str, str], tmp_path: Pa
             run = answer.headers["harmspot-run-id"]
             assert answer.content == expected[path][run], path
             seen.add(run)
+            answered.release()
         return seen
 
     publisher = threading.Thread(target=publish_on)
@@ -75,6 +80,7 @@ def test_each_answer_is_of_one_run(two_days: tuple[Home, str, str], tmp_path: Pa
         pages = client.whole("/collections/cells/items", run=first, limit=100)
     finally:
         is_over.set()
+        answered.release(PER_PUBLICATION)
         publisher.join()
     assert seen == {first, second}
     assert {feature["properties"]["run_id"] for feature in pages} == {first}
