@@ -91,6 +91,7 @@ def test_many_sessions_while_a_run_publishes(city: Path) -> None:
     area = read_published(city, "area_ranking")["area_id"].iloc[0]
     took: list[tuple[str, float]] = []
     failed: list[tuple[str, int]] = []
+    lost: list[str] = []
     shown: list[tuple[str, tuple[str, ...]]] = []
     tokens = tokens_of(city, SESSIONS)
 
@@ -99,7 +100,12 @@ def test_many_sessions_while_a_run_publishes(city: Path) -> None:
         step = number
         while time.monotonic() < until:
             page, began = pages[step % len(pages)], time.perf_counter()
-            answer = await client.get(page.format(area=area), headers={"cookie": f"{COOKIE}={tokens[number]}"})
+            how = {"headers": {"cookie": f"{COOKIE}={tokens[number]}"}}
+            try:
+                answer = await client.get(page.format(area=area), **how)
+            except httpx.TransportError as error:  # on another connection, as browsers do
+                lost.append(type(error).__name__)
+                answer = await client.get(page.format(area=area), **how)
             seconds = time.perf_counter() - began
             took.append((page, seconds))
             if answer.status_code != 200:
@@ -130,7 +136,8 @@ def test_many_sessions_while_a_run_publishes(city: Path) -> None:
     torn = [run_id for run_id, areas in shown if areas != order[run_id]]
     seconds = np.array([each for _, each in took])
     print(f"\n{len(took)} requests of {SESSIONS} sessions in {FOR_S:.0f} s, a run published meanwhile: "
-          f"{len(failed)} errors, {len(torn)} torn of {len(shown)} rankings ({len(set(dict(shown)))} runs seen); "
+          f"{len(failed)} errors, {len(lost)} connections lost, "
+          f"{len(torn)} torn of {len(shown)} rankings ({len(set(dict(shown)))} runs seen); "
           f"median {np.median(seconds) * 1000:.0f} ms, p95 {np.quantile(seconds, 0.95) * 1000:.0f} ms, "
           f"slowest {seconds.max() * 1000:.0f} ms; load {os.getloadavg()[0]:.1f}")  # fmt: skip
     for page in dict.fromkeys(pages):

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from flows.home import log
 
-HEADERS_S = 10.0  # for the headers of a request to come in
+HEADERS_S = 20.0  # for the headers of a request to come in
 
 
 class PromptProtocol(H11Protocol):

@@ -27,7 +27,7 @@ INVENTED = {
     "Clerk, R. Wood": "reader",
 }
 TOKEN_FORM = re.compile(r"hs_[\w-]{43}")
-KEPT_S = 15.0  # for so long the answer about a session is used again, while the file of users stays as it is
+KEPT_S = 60.0  # for so long the answer about a session is used again, while the file of users stays as it is
 
 
 @dataclass(frozen=True, slots=True)
