@@ -106,7 +106,7 @@ def give_to_owner(made: Path, of: Path) -> None:
     theirs.
     """
     if os.geteuid() == 0:
-        owner = (of if os.path.lexists(of) else of.parent).stat()
+        owner = (of if of.exists() else of.parent).stat()
         for path in (made, *made.rglob("*")) if made.is_dir() else (made,):
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
