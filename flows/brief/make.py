@@ -78,7 +78,8 @@ def make_brief(home: Home, run_id: str | None = None, area: str | None = None) -
     brief = Brief(**first, sections=later_sections(asked, first["places"], ANSWERS, STATES))
     drawing = draw_map(shapes)
     svg = draw_brief_map(drawing, brief.places, catalogue, is_one_area=row is not None)
-    words, key = words_for(drawing, brief.places, catalogue), key_of(run, catalogue, is_one_area=row is not None)
+    words = words_for(drawing, brief.places, catalogue)
+    key = key_of(run, asked.ranked, catalogue, is_one_area=row is not None)
     html = brief_page(brief, svg, words, key, catalogue)
     pdf = brief_pdf(brief, svg, words, key, made_at=run["as_of"].to_pydatetime())
     day = f"{run['as_of'].astimezone(asked.zone):%Y-%m-%d}"

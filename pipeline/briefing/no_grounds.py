@@ -9,8 +9,8 @@ MEANINGS = (
         "law starts from. It says nothing about residents."
     ),
     message(
-        "<b>Not the truth to the last place.</b> Read the interval, not the rank. Where bars overlap, choose on other "
-        "grounds and say so."
+        "<b>Not the truth to the last place.</b> Read the interval, not the rank. Where likely ranges overlap, choose "
+        "on other grounds and say so."
     ),
     message(
         "<b>Not a measure of policing.</b> What police discover by themselves raises no score; what nobody reports is "

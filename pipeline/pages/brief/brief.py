@@ -91,6 +91,12 @@ class Asked:
             for key, name in zip(ranking["area_id"], ranking["area_name"], strict=True)
         }
 
+    @property
+    def ranked(self) -> list[str]:
+        """The names of all areas by rank, short enough to stand below a map."""
+        ranking = self.tables["area_ranking"].sort_values(["rank", "area_id"])
+        return [short(self.names[str(key)], 24) for key in ranking["area_id"]]
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -181,13 +187,16 @@ def _where_first(asked: Asked, places: Sequence[Place]) -> str:
     if not places:
         return catalogue.text("No place is named: no square was forecast.")
     worst = f"{places[0].letter}, {places[0].name} ({places[0].area})"
-    count = len(asked.tables["visit_plan"])
-    if not count:
+    visits = asked.tables["visit_plan"]
+    if visits.empty:
         return catalogue.text("No visit is planned; most harm is expected at {place}.", place=worst)
-    return catalogue.plural(
-        "{count} visit is planned today; most harm is expected at {place}.",
-        "{count} visits are planned today; most harm is expected at {place}.", count, place=worst,
+    here = visits["cell_id"].isin([place.cell_id for place in places]).sum()
+    planned = catalogue.plural(
+        "{count} visit is planned today, {here} of them to the lettered places; the shift sheets name every one.",
+        "{count} visits are planned today, {here} of them to the lettered places; the shift sheets name every one.",
+        len(visits), here=catalogue.formats.number(here),
     )  # fmt: skip
+    return f"{planned} {catalogue.text('Of these places, most harm is expected at {place}.', place=worst)}"
 
 
 def _news(asked: Asked) -> str:
@@ -244,6 +253,10 @@ def _places_notes(asked: Asked, places: Sequence[Place]) -> tuple[str, ...]:
     contact = asked.help_contact.rstrip(".") + "."
     return (
         catalogue.text("One harm point is one day of the starting sentence for an offence."),
+        catalogue.text(
+            "Places to be are the squares with most harm expected, wherever they lie; the target list is of whole "
+            "areas."
+        ),
         catalogue.text("Be seen for the minutes given: get out, walk, talk to people. Then go on."),
         catalogue.text("People who use drugs: tell them where help is. {contact}", contact=contact),
         *(
@@ -304,6 +317,7 @@ def _areas(asked: Asked) -> Section:
     recent = {row["area_id"]: row for row in page_rows(tables["area_recent"])}
     evidence = by_area(tables["area_evidence"], page_rows(tables["area_evidence"]))
     focus = focus_of(tables["crime_focus"][tables["crime_focus"]["area_id"].isin(shown["area_id"])])
+    leaving = _leaving(asked)
     items = [
         Item(
             asked.names[row["area_id"]],
@@ -315,12 +329,25 @@ def _areas(asked: Asked) -> Section:
                     + ".",
                     reason(row, recent.get(row["area_id"]), evidence.get(row["area_id"], []), asked.axes, catalogue),
                     _look_for(focus.get(row["area_id"], []), catalogue),
+                    leaving.get(row["area_id"], ""),
                 ]
             ).rstrip(),
         )
         for row in page_rows(shown)
     ]
     return Section(title, Part.items(items))
+
+
+def _leaving(asked: Asked) -> dict[str, str]:
+    """Return for each area that another choice would take from among the worst which choice that is."""
+    catalogue, found = asked.catalogue, dict[str, str]()
+    for row in page_rows(asked.tables["sensitivity_summary"].sort_values(["top_k_kept", "variant"])):
+        said = catalogue.text(
+            "Another choice takes it from the {k} worst: {choice}.",
+            k=asked.run["top_k"], choice=catalogue.sentence(row["meaning"]),
+        )  # fmt: skip
+        found = dict.fromkeys(map(str, row["out_of_top_k"] if row["out_of_top_k"] is not None else ()), said) | found
+    return found
 
 
 def _look_for(focus: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> str:

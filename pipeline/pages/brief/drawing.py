@@ -17,6 +17,8 @@ SIZE = 640  # units of the longer side of the map, in which letters and strokes 
 SIDES = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # of a flag from its place: east and south, west and south, …
 FLAG = 23  # units from a place to the middle of its flag
 WIDE = 32  # units of a flag
+APART = 28  # units between the middles of a flag and of the circle of an area that it does not cover
+MOST_NAMED = 30  # areas whose names stand below the map
 CELLS = ("#fcd873", "#f7a823", "#dd6a0a", "#7d3103")  # squares, by CELL_STEPS from the last
 
 
@@ -25,27 +27,38 @@ def draw_brief_map(drawing: Drawing, places: Sequence[Any], catalogue: Catalogue
     cells = {shape.row["cell_id"]: shape for shape in drawing.cells}
     stops = [(place.letter, cells[place.cell_id]) for place in places if place.cell_id in cells]
     unit = max(drawing.width_m, drawing.height_m) / SIZE
+    circles = () if is_one_area else drawing.areas
     svg = page_environment(catalogue=catalogue).get_template("brief_map.svg.jinja").render(
-        drawing=drawing, stops=_pinned(stops, unit), tones=TONES, cells=CELLS, is_one_area=is_one_area, unit=unit
+        drawing=drawing, stops=_pinned(stops, circles, unit), tones=TONES, cells=CELLS, is_one_area=is_one_area,
+        unit=unit,
     )  # fmt: skip
     return Markup(svg)
 
 
-def _pinned(stops: Sequence[tuple[str, Shape]], unit: float) -> list[tuple[str, Shape, tuple[int, int]]]:
-    """Return letter, shape and the side to which its flag hangs, where it covers no flag before it if possible."""
-    taken: list[tuple[float, float]] = []
+def _pinned(
+    stops: Sequence[tuple[str, Shape]], circles: Sequence[Shape], unit: float
+) -> list[tuple[str, Shape, tuple[int, int]]]:
+    """Return letter, shape and the side to which its flag hangs: where it covers fewest flags before it and circles."""
+    taken = [(shape.x / unit, shape.y / unit, APART) for shape in circles]
     found = []
     for letter, shape in stops:
         at = {side: (shape.x / unit + FLAG * side[0], shape.y / unit + FLAG * side[1]) for side in SIDES}
-        free = [side for side, (x, y) in at.items() if all(max(abs(x - a), abs(y - b)) > WIDE for a, b in taken)]
-        side = free[0] if free else SIDES[0]
-        taken.append(at[side])
+        covered = {
+            side: sum(max(abs(x - a), abs(y - b)) <= apart for a, b, apart in taken) for side, (x, y) in at.items()
+        }
+        side = min(SIDES, key=lambda each: covered[each])
+        taken.append((*at[side], WIDE))
         found.append((letter, shape, side))
     return found
 
 
-def key_of(run: Mapping[str, Any], catalogue: Catalogue, *, is_one_area: bool) -> tuple[dict[str, Any], ...]:
-    """Return what the colours and marks of the map mean: words, and the colours from the least on with their limits."""
+def key_of(
+    run: Mapping[str, Any], ranked: Sequence[str], catalogue: Catalogue, *, is_one_area: bool
+) -> tuple[dict[str, Any], ...]:
+    """Return what the colours and marks of the map mean: words, and the colours from the least on with their limits.
+
+    `ranked` are the names of the areas by rank.
+    """
     percent = catalogue.formats.percent
     limits = [*CELL_STEPS[::-1], 0.05]
     areas = {
@@ -67,7 +80,9 @@ def key_of(run: Mapping[str, Any], catalogue: Catalogue, *, is_one_area: bool) -
     ranks = catalogue.text(
         "The figure in a circle is the rank of an area; a dark circle and border mark the target list."
     )
-    marks = {"words": letters if is_one_area else f"{letters} {ranks}", "colours": []}
+    more = " · …" if len(ranked) > MOST_NAMED else ""
+    named = " · ".join(f"{rank}\xa0{name}" for rank, name in enumerate(ranked[:MOST_NAMED], 1)) + more
+    marks = {"words": letters if is_one_area else f"{letters} {ranks} {named}", "colours": []}
     return (squares, marks) if is_one_area else (areas, squares, marks)
 
 

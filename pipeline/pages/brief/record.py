@@ -152,7 +152,7 @@ def _promises(asked: Asked) -> Iterator[Part]:
     if not rows:
         yield Part.said(catalogue.text("Nothing was announced, so nothing was promised."))
     elif len(rows) > PROMISES:
-        yield Part.said(catalogue.text("The record of the report and the board has all {count}.", count=len(rows)))
+        yield _of_all(PROMISES, rows, catalogue)
 
 
 def _operations(asked: Asked, answers: Mapping[str, str], states: Mapping[str, str]) -> Iterator[Part]:
@@ -196,7 +196,7 @@ def _doubts(asked: Asked, places: Sequence[Place]) -> Iterator[Part]:
     yield Part.headed(catalogue.text("What to know of the data"))
     yield from Part.items(Item("", each) for each in said[:WARNINGS])
     if len(said) > WARNINGS:
-        yield Part.said(catalogue.text("The record of the report and the board has all {count}.", count=len(said)))
+        yield _of_all(WARNINGS, said, catalogue)
     elif not said:
         yield Part.said(catalogue.text("Nothing was left out."))
 
@@ -237,9 +237,23 @@ def _choices(asked: Asked) -> Iterator[Part]:
             )
         )
     yield from Part.table(
-        [catalogue.text("Choice"), catalogue.text("Comes in"), catalogue.text("Goes out")],
+        [
+            catalogue.text("Choice"),
+            catalogue.text("Comes among the {k} worst", k=asked.run["top_k"]),
+            catalogue.text("Leaves the {k} worst", k=asked.run["top_k"]),
+        ],
         [(sentence(row["meaning"]), *(_named(row[name], asked) for name in ("into_top_k", "out_of_top_k")))
          for row in rows],
+    )  # fmt: skip
+
+
+def _of_all(shown: int, rows: Sequence[Any], catalogue: Catalogue) -> Part:
+    """Return that there are more than are told here."""
+    return Part.said(
+        catalogue.text(
+            "{shown} of {count} are told here; the record of the report and the board has all.",
+            shown=shown, count=len(rows),
+        )
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from tests.pipeline.pages.test_report import HOSTILE, PERSON, RUN, rows, shapes,
 from tests.soak import sample
 
 LONG = "Intersection of the Very Long Avenue of the Liberators and the Old Northern Ring Road (eastern ramp) " * 2
+MANY = [f"{LONG[:23]}…"] * 40  # names of areas below the map, each as long as it may be
 
 
 def all_tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
@@ -86,7 +87,7 @@ def of_map() -> tuple[Any, str, Any]:
     """The map, what it shows, what its colours mean."""
     drawing = draw_map(shapes(tables()))
     svg = draw_brief_map(drawing, usual().places, Catalogue(), is_one_area=False)
-    return svg, words_for(drawing, usual().places, Catalogue()), key_of(RUN, Catalogue(), is_one_area=False)
+    return svg, words_for(drawing, usual().places, Catalogue()), key_of(RUN, MANY, Catalogue(), is_one_area=False)
 
 
 def made(brief: Brief) -> tuple[bytes, bytes]:
