@@ -7,10 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pandas as pd
 import pyogrio
 
 from geo.layers.fixed_times import write_archive
-from geo.layers.geojson import in_degrees
+from geo.layers.geojson import in_degrees, time_texts
 from geo.layers.layer import Layer
 
 GEODATABASE = "harmspot.gdb"
@@ -85,7 +86,8 @@ def tiles_of(layer: Layer, zoom: int) -> dict[tuple[int, int], bytes]:
         return {}
     features = in_degrees(layer.flat)
     times = features.select_dtypes("datetimetz")  # which the format has no values for; GDAL writes a form of its own
-    features = features.assign(**{str(name): times[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in times})
+    texts = {str(name): pd.Series(time_texts(times[name]), index=times.index, dtype="str") for name in times}
+    features = features.assign(**texts)
     with TemporaryDirectory(prefix="harmspot-") as folder:
         path = Path(folder) / "zoom.mbtiles"
         pyogrio.write_dataframe(

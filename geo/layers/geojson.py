@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 import pyogrio
 import shapely
 
@@ -26,6 +27,18 @@ def in_degrees(features: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     degrees = geo.crs.in_degrees(features.geometry)
     rounded = shapely.set_precision(degrees.to_numpy(), DEGREE_GRID)
     return features.set_geometry(gpd.GeoSeries(rounded, index=features.index, crs=degrees.crs))
+
+
+def time_text(value: Any) -> str:
+    """Return a time as RFC 3339 has it, in UTC, with fractions of a second where it has some."""
+    moment = pd.Timestamp(value).tz_convert("UTC")
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if moment.microsecond else "%Y-%m-%dT%H:%M:%SZ")
+
+
+def time_texts(values: "pd.Series[Any]") -> list[str | None]:
+    """Return times as `time_text` does; None where one is missing."""
+    texts = {value: time_text(value) for value in values.dropna().unique()}
+    return [texts.get(value) for value in values]
 
 
 def _write(layer: Layer, path: Path, said: Mapping[str, str]) -> Path:

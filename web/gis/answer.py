@@ -1,5 +1,6 @@
 """An answer: its run in the headers, as a document in JSON, as features in GeoJSON, or as a page."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -8,8 +9,9 @@ import shapely
 from starlette.requests import Request
 from starlette.responses import Response
 
+from geo.layers.geojson import time_text
 from web.gis.asked import Asked
-from web.gis.collection import Collection, Run, as_json, time_text
+from web.gis.collection import Collection, Run, as_json
 from web.gis.crs import Coordinates
 from web.gis.refusal import RefusalError
 
@@ -25,6 +27,14 @@ def is_page(request: Request, given: Mapping[str, str]) -> bool:
         return given["f"] == "html"
     wanted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
     return "text/html" in wanted and not any(name.endswith("json") for name in wanted)
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Return whether a header Accept-Encoding names gzip, or anything, with a weight above zero."""
+    parts = (part.replace(" ", "").lower().partition(";q=") for part in accepted.split(","))
+    weights = {name: weight for name, _, weight in parts}
+    weight = weights.get("gzip", weights.get("*", "0"))
+    return not re.fullmatch(r"0(\.0*)?", weight)
 
 
 def json_answer(document: Mapping[str, Any], kind: str = JSON, *, status: int = 200) -> Response:

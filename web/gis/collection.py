@@ -14,7 +14,7 @@ import shapely
 from flows.outputs.themes import descriptions
 from geo.crs import extent_in_degrees
 from geo.layers import Description, Field
-from geo.layers.geojson import in_degrees
+from geo.layers.geojson import in_degrees, time_texts
 from geo.layers.layer import Layer, layer_of, run_stamp
 from web.gis.crs import Coordinates, offered, stored
 from web.gis.refusal import RefusalError
@@ -172,15 +172,8 @@ def collection_of(day: Run, name: str) -> Collection:
 def _plain(values: "pd.Series[Any]", kind: str) -> list[Any]:
     """Return the values of a column as JSON holds them; None where one is missing."""
     if kind == "time":
-        texts = {value: time_text(value) for value in values.dropna().unique()}
-        return [texts.get(value) for value in values]
+        return time_texts(values)
     if kind == "date":
         return [None if pd.isna(value) else f"{value:%Y-%m-%d}" for value in values]
     missing = values.isna().to_numpy() | (np.isinf(values.to_numpy(dtype=float)) if kind == "number" else False)
     return [None if is_missing else value for value, is_missing in zip(values.tolist(), missing, strict=True)]
-
-
-def time_text(value: Any) -> str:
-    """Return a time as RFC 3339 has it, in UTC, with fractions of a second where it has some."""
-    moment = pd.Timestamp(value).tz_convert("UTC")
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if moment.microsecond else "%Y-%m-%dT%H:%M:%SZ")

@@ -7,8 +7,9 @@ from urllib.parse import quote
 import pandas as pd
 
 from geo.layers.exchange import FIRST_ZOOM, LAST_ZOOM
+from geo.layers.geojson import time_text
 from web.gis.answer import GEOJSON, HTML, JSON, both, link, run_of_answer
-from web.gis.collection import TYPES, Collection, Run, time_text
+from web.gis.collection import TYPES, Collection, Run
 from web.gis.crs import CRS84
 from web.gis.tiles import MATRICES, MVT, TILE_MATRIX_SET
 

@@ -1,6 +1,8 @@
 """The routes of the map service: OGC API – Features Parts 1 to 3, and OGC API – Tiles for vector tiles."""
 
 import asyncio
+import gzip
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -9,15 +11,18 @@ from typing import Any
 
 import pandas as pd
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
+from flows.home import log
 from flows.home.home import Home
-from pipeline.errors import HarmspotError, PublicationError, StoreBusyError
+from pipeline.errors import HarmspotError, PublicationError
 from pipeline.privacy.pii_guard import without_people
 from pipeline.publication.publish import runs
 from web.gis import documents, openapi
@@ -32,6 +37,7 @@ from web.gis.answer import (
     page_links,
     self_links,
     stamped,
+    takes_gzip,
 )
 from web.gis.asked import OF_ITEM, OF_ITEMS, OF_RUN, asked_of, parameters, run_of
 from web.gis.collection import Run, collection_of, collections_of
@@ -42,9 +48,19 @@ from web.gis.tiles import MVT, tile_of
 PATH = "/gis"
 TILE_THREADS, MOST_TILES = 4, 100  # threads that answer tiles, and requests that they have before them at most
 RETRY_S = 5
+HOST = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
 CODES = {400: "InvalidParameterValue", 401: "Unauthorized", 404: "NotFound", 405: "NotAllowed", 503: "NotReady"}
 Page = Callable[..., Response]
 Handler = Callable[[Request], Response]
+
+
+class Packing(GZipMiddleware):
+    """Packs answers for those who take them so; Starlette's own overlooks `gzip;q=0`."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with or without packing."""
+        is_taken = takes_gzip(Headers(scope=scope).get("accept-encoding", ""))
+        await (super().__call__ if is_taken else self.app)(scope, receive, send)
 
 
 class MapService:
@@ -98,7 +114,7 @@ class MapService:
         tile = Route(f"{tileset}/{{zoom}}/{{row}}/{{column}}", _in_own_threads(self._tile), methods=["GET"])
         return Starlette(
             routes=[*(Route(path, _in_threads(handler), methods=["GET"]) for path, handler in routes.items()), tile],
-            middleware=[Middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)],
+            middleware=[Middleware(Packing, minimum_size=2000, compresslevel=3)],
             exception_handlers={
                 RefusalError: self._refused,
                 HTTPException: self._http,
@@ -111,6 +127,8 @@ class MapService:
         forwarded = request.headers.get("x-forwarded-host", "")
         host = forwarded if _name_of(forwarded) in self._hosts else request.headers["host"]
         is_secure = request.url.scheme == "https" or (self._is_tls and _name_of(host) in self._hosts)
+        if not _name_of(host):
+            raise RefusalError("the header Host holds no name of a host with a port in digits")
         return f"{'https' if is_secure else 'http'}://{host}{PATH}"
 
     def _chosen(self, given: Mapping[str, str]) -> tuple[Run | None, pd.DataFrame]:
@@ -120,9 +138,9 @@ class MapService:
             run_id = run_of(kept, given)
             try:
                 return (None if run_id is None else self._day(run_id)), kept
-            except PublicationError as error:
+            except PublicationError:
                 if not tries_left:
-                    raise RefusalError(str(error), 503) from error
+                    raise
         raise AssertionError
 
     def _some(self, given: Mapping[str, str]) -> tuple[Run, pd.DataFrame]:
@@ -174,12 +192,12 @@ class MapService:
 
     def _items(self, request: Request) -> Response:
         name, base = request.path_params["collection"], self._base(request)
-        columns = collection_of(self._some({})[0], name).kinds
-        given = parameters(request, [*OF_ITEMS, *(column for column in columns if column not in OF_ITEMS)])
-        as_page, (day, kept) = is_page(request, given), self._chosen(given)
+        day, kept = self._chosen({key: text for key, text in request.query_params.items() if key in OF_RUN})
+        shown = collection_of(day or self._some({})[0], name)
+        given = parameters(request, [*OF_ITEMS, *(column for column in shown.kinds if column not in OF_ITEMS)])
+        as_page = is_page(request, given)
         if day is None:
             return no_features(request, base, name, f"no kept run held at {given['datetime'][:60]}")
-        shown = collection_of(day, name)
         asked = asked_of(shown, given)
         if as_page:
             here = f"{base}/collections/{name}/items"
@@ -211,7 +229,10 @@ class MapService:
         packed = tile_of(shown, *(request.path_params[name] for name in ("zoom", "row", "column")))
         if packed is None:
             return stamped(Response(status_code=204), day)
-        return stamped(Response(packed, media_type=MVT, headers={"content-encoding": "gzip"}), day)
+        headers = {"vary": "accept-encoding"}
+        if takes_gzip(request.headers.get("accept-encoding", "")):
+            return stamped(Response(packed, media_type=MVT, headers={**headers, "content-encoding": "gzip"}), day)
+        return stamped(Response(gzip.decompress(packed), media_type=MVT, headers=headers), day)
 
     def _document(
         self,
@@ -240,7 +261,8 @@ class MapService:
         return problem(error.status_code, words)
 
     def _expected(self, request: Request, error: Exception) -> Response:
-        return problem(503 if isinstance(error, StoreBusyError) else 404, str(error))
+        log.write_error(error)  # whose text may name a folder
+        return problem(503, "the runs cannot be read now; the log of the board says why")
 
 
 def problem(status: int, words: str) -> Response:
@@ -258,7 +280,9 @@ def is_open(home: Home) -> bool:
 
 
 def _name_of(host: str) -> str:
-    return host.rsplit(":", 1)[0].strip("[]").lower() if host else ""
+    """Return the name of a host; none where more follows it than a port, which a link would lead to."""
+    found = HOST.fullmatch(host)
+    return found[1].strip("[]").lower() if found else ""
 
 
 def _rows_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

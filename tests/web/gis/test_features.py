@@ -11,7 +11,10 @@ import shapely
 from hypothesis import given, settings
 
 from flows.home.home import Home
+from pipeline.errors import PublicationError
 from tests.web.gis.conftest import CRS84, EPSG, Client, client_of
+from web import day
+from web.day import Day
 from web.gis.asked import asked_of
 from web.gis.collection import Collection
 
@@ -170,3 +173,60 @@ def test_no_column_of_a_person_is_served(client: Client) -> None:
     for name in COLLECTIONS:
         columns = client.json(f"/collections/{name}/queryables")["properties"]
         assert not [column for column in columns if "person" in column]
+
+
+def test_what_can_be_asked_is_that_of_the_run_that_is_asked_for(
+    two_days: tuple[Home, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The latest run has no hotspots and calls a column differently; the first has both as they were."""
+    home, first, second = two_days
+    drawn = Day._drawn
+
+    def other(day: Day) -> dict[str, gpd.GeoDataFrame]:
+        found = drawn(day)
+        found["areas"] = found["areas"].rename(columns={"area_name": "new" if day.run_id == second else "old"})
+        return {name: frame for name, frame in found.items() if (name, day.run_id) != ("hotspots", second)}
+
+    monkeypatch.setattr(Day, "_drawn", other)
+    client = client_of(home)
+    assert client.json("/collections/hotspots/items", run=first)["run"]["run_id"] == first
+    assert client.json("/collections/hotspots/items", 404, run=second)["code"] == "NotFound"
+    assert client.json("/collections/areas/items", run=first, old="Castle")["numberMatched"] <= 1
+    assert "'new' is unknown" in client.json("/collections/areas/items", 400, run=first, new="Castle")["description"]
+    assert client.json("/collections/areas/items", datetime="1999-01-01", new="Castle")["features"] == []
+    assert "twice" in client.get(f"/gis/collections/areas/items?run={first}&run={second}").text
+
+
+@pytest.mark.parametrize("port", ["1@evil.example", "evil.example", "99999999", ""])
+def test_a_host_with_more_than_a_port_is_in_no_link(port: str, town_run: Any) -> None:
+    proxied = client_of(town_run.home, host_names=("board.example.org",), is_tls=True)
+    host = f"board.example.org:{port}"
+    assert "http://localhost/gis" in proxied.get("/gis/", headers={"x-forwarded-host": host}).text
+    assert proxied.get("/gis/", headers={"host": host}).status_code == 400
+    found = proxied.get("/gis/", headers={"x-forwarded-host": "board.example.org:8443"}).json()["links"][0]["href"]
+    assert found.startswith("https://board.example.org:8443/gis/")
+
+
+@pytest.mark.parametrize("accepted", ["identity", "", "gzip;q=0, *", "br"])
+def test_nothing_is_packed_for_whoever_cannot_unpack(accepted: str, client: Client) -> None:
+    for path in ("cells/tiles/WebMercatorQuad/9/164/257", "cells/items"):
+        address = f"/gis/collections/{path}"
+        plain = client.get(address, headers={"accept-encoding": accepted})
+        packed = client.get(address, headers={"accept-encoding": "br;q=1.0, gzip;q=0.8"})
+        assert "content-encoding" not in plain.headers and packed.headers["content-encoding"] == "gzip"
+        assert plain.status_code == packed.status_code == 200 and plain.content == packed.content
+        assert packed.headers["vary"].lower() == "accept-encoding"
+
+
+def test_a_run_that_cannot_be_read_is_told_in_fixed_words(
+    town_run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: Any) -> None:
+        raise PublicationError("/srv/secret/published.duckdb: rows differ")
+
+    client = client_of(town_run.home)
+    monkeypatch.setattr(day, "read_places", fails)
+    for path in ("/", "/collections/areas/items", "/collections/cells/tiles/WebMercatorQuad/9/164/257"):
+        told = client.json(path, 503)
+        assert told["code"] == "NotReady" and "secret" not in told["description"]
+    assert "rows differ" in caplog.text

@@ -70,6 +70,28 @@ def test_a_condition_selects_what_pandas_selects(
     assert ids(shown["areas"], json.dumps(parsed(text, LANGUAGES[0])), "cql2-json") == wanted
 
 
+JUNE = ("06-10", "06-20")
+ALLEN = {
+    "T_AFTER": ("06-01", "06-05"), "T_BEFORE": ("06-25", "06-28"), "T_CONTAINS": ("06-12", "06-18"),
+    "T_DURING": ("06-01", "06-28"), "T_EQUALS": JUNE, "T_FINISHEDBY": ("06-15", "06-20"),
+    "T_FINISHES": ("06-01", "06-20"), "T_MEETS": ("06-20", "06-28"), "T_METBY": ("06-01", "06-10"),
+    "T_OVERLAPPEDBY": ("06-05", "06-15"), "T_OVERLAPS": ("06-15", "06-25"), "T_STARTEDBY": ("06-10", "06-15"),
+    "T_STARTS": ("06-10", "06-28"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("holds", list(ALLEN))
+def test_of_the_thirteen_relations_of_two_intervals_one_holds(holds: str, shown: dict[str, Collection]) -> None:
+    first, second = (
+        "INTERVAL({})".format(", ".join(f"'2026-{day}T00:00:00Z'" for day in span)) for span in (JUNE, ALLEN[holds])
+    )
+    found = [name for name in ALLEN if ids(shown["areas"], f"{name}({first}, {second})")]
+    assert found == [holds]
+    is_apart = holds in ("T_AFTER", "T_BEFORE")
+    assert bool(ids(shown["areas"], f"T_DISJOINT({first}, {second})")) == is_apart
+    assert bool(ids(shown["areas"], f"T_INTERSECTS({first}, {second})")) != is_apart
+
+
 NUMBERS = st.sampled_from(["rank", "rank_before", "expected_harm", "naive_count"])
 
 

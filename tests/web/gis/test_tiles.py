@@ -1,20 +1,28 @@
 """Vector tiles: the same features with the same values as the collections, in every tile of a zoom."""
 
+import gzip
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
 import httpx2
 import mapbox_vector_tile
+import numpy as np
+import pandas as pd
 import pytest
+import shapely
+from shapely.geometry import shape as shape_of
 
 from geo.layers.exchange import FIRST_ZOOM, LAST_ZOOM, tiles_of
+from geo.layers.geojson import time_text
 from tests.town import TownRun
 from tests.web.conftest import serving
-from tests.web.gis.conftest import CRS84, Client
+from tests.web.gis.conftest import CRS84, EPSG, Client
 from web.app import create_app
 from web.gis import service, tiles
 from web.gis.collection import Collection
+from web.gis.tiles import EDGE_M
 
 
 def decoded(client: Client, name: str, zoom: int, row: int, column: int) -> list[Any]:
@@ -40,8 +48,34 @@ def test_all_tiles_of_a_zoom_hold_the_features_with_their_values(
 
 def plain(row: dict[str, Any]) -> tuple[Any, ...]:
     """A row with numbers as such and without what is missing, which no tile holds."""
-    values = {name: float(value) if isinstance(value, (int, float)) else value for name, value in row.items()}
-    return tuple(sorted((name, value) for name, value in values.items() if value is not None))
+    values = {name: value for name, value in row.items() if value is not None}
+    is_truth = {name: isinstance(value, bool) for name, value in values.items()}  # which equals 1 otherwise
+    return tuple(sorted((name, is_truth[name], value) for name, value in values.items()))
+
+
+def test_squares_lie_in_tiles_where_the_features_do(client: Client, shown: dict[str, Collection]) -> None:
+    """To two units of a tile; what a tile cuts off at its edges, another has."""
+    cells, zoom = shown["cells"], LAST_ZOOM
+    drawn: dict[str, list[Any]] = {}
+    for column, row in tiles_of(cells.layer, zoom):
+        side = 2 * EDGE_M / 2**zoom
+        west, south = column * side - EDGE_M, EDGE_M - (row + 1) * side
+        scale = np.array([side, side]) / 4096
+        for feature in decoded(client, "cells", zoom, row, column):
+            shape = shapely.transform(shape_of(feature["geometry"]), lambda at: at * scale + (west, south))  # noqa: B023
+            drawn.setdefault(feature["properties"]["cell_id"], []).append(shape)
+    expected = cells.shapes(cells.systems[f"{EPSG}3857"])
+    unit = 2 * EDGE_M / 2**zoom / 4096
+    for name, square in zip(cells.ids, expected, strict=True):
+        assert shapely.hausdorff_distance(shapely.union_all(drawn[name]), square) < 2 * unit, name
+
+
+def test_times_have_the_fractions_that_features_have(shown: dict[str, Collection]) -> None:
+    layer = shown["areas"].layer
+    at = pd.Timestamp("2026-11-30T06:00:00.25Z")
+    (tile, *_) = tiles_of(replace(layer, features=layer.features.assign(as_of=at)), FIRST_ZOOM).values()
+    found = mapbox_vector_tile.decode(gzip.decompress(tile))["areas"]["features"]
+    assert {each["properties"]["as_of"] for each in found} == {time_text(at)} == {"2026-11-30T06:00:00.250000Z"}
 
 
 def test_a_tile_lies_where_its_features_do(client: Client, shown: dict[str, Collection]) -> None:
