@@ -16,6 +16,7 @@ from pypdf import PdfReader
 from models.places.axes import AXES
 from pipeline.errors import PublicationError
 from pipeline.map_link import DEFAULT
+from pipeline.pages.brief import pdf as pdf_module
 from pipeline.pages.brief.brief import Asked, Brief, first_page
 from pipeline.pages.brief.drawing import draw_brief_map, key_of, words_for
 from pipeline.pages.brief.page import brief_page
@@ -64,7 +65,8 @@ def all_tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
 
 def asked(of: dict[str, pd.DataFrame] | None = None, **how: Any) -> Asked:
     given = {
-        "run": {**RUN, "predecessor_run_id": "r0"}, "tables": of or all_tables(), "area_id": None, "area": None, "cell_count": 40,
+        "run": {**RUN, "predecessor_run_id": "r0"}, "tables": of or all_tables(), "area_id": None, "area": None,
+        "cell_count": 40,
         "axes": AXES, "written_at": datetime(2026, 3, 1, 12, tzinfo=UTC), "catalogue": Catalogue(), "link": DEFAULT,
         "shifts": {"early": (420, 900), "late": (900, 1380), "night": (1380, 420)}, "help_contact": "Ask anybody",
         "complaint_route": "Write to us",
@@ -213,10 +215,11 @@ def test_what_never_fits_is_refused_with_the_way_out() -> None:
     assert len(read(made(replace(usual(), summary=("word " * 900,)))[0]).pages) <= 4  # cut
 
 
-def test_however_short_it_becomes_alarms_links_and_the_run_stay_whole() -> None:
+def test_however_short_it_becomes_alarms_links_and_the_run_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_module, "FITS", pdf_module.FITS[-1:])
     usual_place = usual().places[0]
     alarm, link = "Do not plan with it, " * 9 + "ask.", "https://map.example/" + "9" * 80
-    crowded = Section("Crowded", tuple(Part.said("word " * 60) for _ in range(200)))
+    crowded = Section("Crowded", (Part.said("word " * 60),))
     brief = replace(usual(), alarms=(alarm,), sections=(crowded,), places=(replace(usual_place, link=link),))
     pdf, _ = made(brief)
     said = text_of(pdf)
