@@ -215,10 +215,10 @@ def _news(asked: Asked) -> str:
     )
     unplaced = sum(bool(row.get("is_unplaced")) for row in page_rows(asked.tables["place_change"]))
     elsewhere = catalogue.plural(
-        " {count} of them may lie in another area.", " {count} of them may lie in another area.", unplaced
+        "{count} of them may lie in another area.", "{count} of them may lie in another area.", unplaced
     )
     told = changed if moved else catalogue.text("No real change since the run before.")
-    return f"{new}. {told}{elsewhere if unplaced else ''}"
+    return f"{new}. {told}{f' {elsewhere}' if unplaced else ''}"
 
 
 def _places(asked: Asked) -> tuple[Place, ...]:
