@@ -80,7 +80,7 @@ def test_the_brief_of_an_area_is_about_its_own_places(town_run: TownRun) -> None
         make_brief(town_run.home, None, "nowhere")
 
 
-def test_the_map_has_the_letters_of_the_list_and_grades_a_square_alike_in_force_and_area(
+def test_the_map_has_the_letters_of_the_list_for_the_force_and_for_each_area(
     town_run: TownRun, made: MadeBrief, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(make, "brief_pdf", lambda *_, **__: b"")  # slow, and of the same map
