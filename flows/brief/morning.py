@@ -49,7 +49,8 @@ def _do(home: Home, run_id: str) -> None:
             except Exception as error:
                 last = replace(last, mail_problem=_told(error))
             if last.mail_problem:
-                home.warn(f"  the morning brief of run {run_id} is written, and not mailed to all: {last.mail_problem}")
+                told = "not mailed to all" if last.mailed_run_id == run_id else "not mailed"
+                home.warn(f"  the morning brief of run {run_id} is written, and was {told}: {last.mail_problem}")
     except Exception as error:
         last = replace(last, problem=_told(error))
         raise
