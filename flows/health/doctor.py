@@ -133,10 +133,12 @@ def _brief(home: Home) -> tuple[State, str]:
     if last and last.problem:
         return "warning", f"no morning brief of run {last.run_id}: {last.problem}. When it is mended: {again}`"
     if last and last.mail_problem:
-        return (
-            "warning",
-            f"the brief of run {last.run_id} was not mailed: {last.mail_problem}. Send it: {again} --mail`",
+        some = last.mailed_run_id == last.run_id
+        told = f"not mailed{' to all' if some else ''}: {last.mail_problem}."
+        way_out = (
+            f"Correct mail.recipients; {again} --mail` sends it to all again" if some else f"Send it: {again} --mail`"
         )
+        return "warning", f"the brief of run {last.run_id} was {told} {way_out}: {again} --mail`"
     return "ok", f"the latest is of run {last.run_id}" if last else "the next daily run writes the first"
 
 
