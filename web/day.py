@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock, RLock
 from typing import Any, TypeVar
@@ -38,7 +39,7 @@ TABLES = (
     "map_shape",
     "crackdown_plan",
 )
-MOST_DAYS = 6  # runs kept in memory
+MOST_DAYS = 6  # runs kept in memory, the latest among them
 Made = TypeVar("Made")
 
 
@@ -115,32 +116,56 @@ class Day:
 
 
 class Days:
-    """The runs of a home, the latest by default; a few are kept in memory."""
+    """The runs of a home, the latest by default; a few are kept in memory, and each is read by one thread."""
 
     def __init__(self, home: Home) -> None:
         self._home, self._lock = home, Lock()
-        self._days: OrderedDict[tuple[str, str], Day] = OrderedDict()
+        self._days: OrderedDict[tuple[str, str], Future[Day | None]] = OrderedDict()
 
     def get(self, run_id: str | None = None) -> Day:
         """Return a kept run; PublicationError if there is none."""
-        path = self._home.path / PUBLISHED
         for _ in range(3):  # a publication may take the file's place meanwhile
-            version = "-".join(map(str, version_of(path))) if path.exists() else ""
+            version = self._version()
             kept = runs(self._home.path)["run_id"].tolist()
-            chosen = run_id or (str(kept[-1]) if kept else "")
+            latest = str(kept[-1]) if kept else ""
+            key = (run_id or latest, version)
             with self._lock:
-                if day := self._days.get((chosen, version)):
-                    self._days.move_to_end((chosen, version))
-                    return day
-                tables = read_places(self._home.path, TABLES, run_id or (chosen or None))
-                if "-".join(map(str, version_of(path))) != version:
-                    continue
-                day = Day(version, page_row(tables["run"].iloc[0].to_dict()), tables, self._home)
-                self._days[chosen, version] = day
+                fresh = Future[Day | None]()
+                asked = self._days.setdefault(key, fresh)
+                for each in (key, (latest, version)):  # the latest run is the last to go
+                    if each in self._days:
+                        self._days.move_to_end(each)
                 while len(self._days) > MOST_DAYS:
                     self._days.popitem(last=False)
+            if asked is fresh:  # whoever asks first reads, and holds up nobody who asks for another run
+                self._read(key, fresh)
+            if day := asked.result():
                 return day
         raise PublicationError("the publication is changing; ask again in a moment")
+
+    def _version(self) -> str:
+        path = self._home.path / PUBLISHED
+        return "-".join(map(str, version_of(path))) if path.exists() else ""
+
+    def _read(self, key: tuple[str, str], fresh: "Future[Day | None]") -> None:
+        """Read a run for all who wait for it: None if the file has changed; it is kept unless it could not be read."""
+        (run_id, version), day = key, None
+        try:
+            tables = read_places(self._home.path, TABLES, run_id or None)
+            if self._version() == version:
+                day = Day(version, page_row(tables["run"].iloc[0].to_dict()), tables, self._home)
+        except BaseException as error:
+            self._forget(key, fresh)
+            fresh.set_exception(error)
+            return
+        if day is None:
+            self._forget(key, fresh)
+        fresh.set_result(day)
+
+    def _forget(self, key: tuple[str, str], fresh: "Future[Day | None]") -> None:
+        with self._lock:
+            if self._days.get(key) is fresh:
+                del self._days[key]
 
 
 def _ranked(frame: pd.DataFrame) -> pd.DataFrame:

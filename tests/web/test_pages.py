@@ -6,10 +6,11 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from urllib.parse import quote
 
 import pandas as pd
@@ -20,10 +21,11 @@ from hypothesis import strategies as st
 from flows.decisions.embargoes import embargo_market
 from flows.home.home import Home
 from pipeline.privacy.pii_guard import PSEUDONYM
-from pipeline.publication.publish import PUBLISHED, read_published, runs
+from pipeline.publication.publish import PUBLISHED, read_places, read_published, runs
 from tests.town import AS_OF, CLOCK, TownRun
 from tests.users import PASSWORD, name_in
 from tests.web.conftest import BELL, LEE, Browser, browser_of
+from web import day
 from web.day import Days
 from web.entrance.board import Board
 from web.today import live_parts
@@ -275,3 +277,35 @@ def test_the_brief_of_the_run_and_of_an_area_is_one_click_away(looked_at: Browse
         assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{name}"
     assert looked_at.get("/brief.docx").status_code == 404
     assert looked_at.get("/brief.pdf?area=nowhere").status_code == 404
+
+
+def test_a_run_is_read_once_and_holds_up_nobody_who_asks_for_another(
+    two_days: tuple[Home, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, first, second = two_days
+    days, is_over, asked = Days(home), Event(), list[str | None]()
+
+    def slowly(folder: Path, tables: tuple[str, ...], run_id: str | None) -> dict[str, pd.DataFrame]:
+        asked.append(run_id)
+        assert run_id != first or is_over.wait(30)
+        return read_places(folder, tables, run_id)
+
+    monkeypatch.setattr(day, "read_places", slowly)
+    with ThreadPoolExecutor(3) as readers:
+        try:
+            held_up = [readers.submit(days.get, first) for _ in range(2)]
+            assert readers.submit(days.get).result(20).run_id == second
+        finally:
+            is_over.set()
+        assert held_up[0].result() is held_up[1].result()
+    assert sorted(map(str, asked)) == sorted([first, second])
+
+
+def test_the_latest_run_stays_in_memory_whichever_are_asked_for(
+    two_days: tuple[Home, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, first, _ = two_days
+    monkeypatch.setattr(day, "MOST_DAYS", 1)
+    days = Days(home)
+    latest = days.get()
+    assert days.get(first).run_id == first and days.get() is latest

@@ -1,7 +1,10 @@
 """The routes of the map service: OGC API – Features Parts 1 to 3, and OGC API – Tiles for vector tiles."""
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import BoundedSemaphore
 from typing import Any
 
 import pandas as pd
@@ -37,6 +40,8 @@ from web.gis.refusal import RefusalError
 from web.gis.tiles import MVT, tile_of
 
 PATH = "/gis"
+TILE_THREADS, MOST_TILES = 4, 100  # threads that answer tiles, and requests that they have before them at most
+RETRY_S = 5
 CODES = {400: "InvalidParameterValue", 401: "Unauthorized", 404: "NotFound", 405: "NotAllowed", 503: "NotReady"}
 Page = Callable[..., Response]
 Handler = Callable[[Request], Response]
@@ -87,12 +92,12 @@ class MapService:
             f"{collection}/tiles": partial(self._of_collection, make=documents.tilesets),
             tileset: partial(self._of_collection, make=documents.tileset),
             f"{tileset}/tilejson": partial(self._of_collection, make=documents.tilejson, has_links=False),
-            f"{tileset}/{{zoom}}/{{row}}/{{column}}": self._tile,
             "/tileMatrixSets": partial(self._fixed, make=documents.matrix_sets),
             "/tileMatrixSets/WebMercatorQuad": partial(self._fixed, make=lambda base: documents.matrix_set()),
         }
+        tile = Route(f"{tileset}/{{zoom}}/{{row}}/{{column}}", _in_own_threads(self._tile), methods=["GET"])
         return Starlette(
-            routes=[Route(path, _in_threads(handler), methods=["GET"]) for path, handler in routes.items()],
+            routes=[*(Route(path, _in_threads(handler), methods=["GET"]) for path, handler in routes.items()), tile],
             middleware=[Middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)],
             exception_handlers={
                 RefusalError: self._refused,
@@ -240,7 +245,11 @@ class MapService:
 
 def problem(status: int, words: str) -> Response:
     """Return a refusal in words, as OGC API has it."""
-    return json_answer({"code": CODES.get(status, "Refused"), "description": without_people(words)}, status=status)
+    code = CODES.get(status, "Refused")
+    answer = json_answer({"code": code, "description": without_people(words)}, status=status)
+    if status == 503:
+        answer.headers["retry-after"] = str(RETRY_S)
+    return answer
 
 
 def is_open(home: Home) -> bool:
@@ -268,5 +277,20 @@ def _in_threads(handler: Handler) -> Handler:
 
     def answer(request: Request) -> Response:
         return handler(request)
+
+    return answer
+
+
+def _in_own_threads(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Return a handler that takes none of the threads in which pages are made, while a zoom is drawn for seconds."""
+    threads, room = ThreadPoolExecutor(TILE_THREADS, "tiles"), BoundedSemaphore(MOST_TILES)
+
+    async def answer(request: Request) -> Response:
+        if not room.acquire(blocking=False):
+            raise RefusalError("too many tiles are being asked for; ask again in a few seconds", 503)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, handler, request)
+        finally:
+            room.release()
 
     return answer

@@ -1,12 +1,19 @@
 """Vector tiles: the same features with the same values as the collections, in every tile of a zoom."""
 
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from threading import Event
 from typing import Any
 
+import httpx2
 import mapbox_vector_tile
 import pytest
 
 from geo.layers.exchange import FIRST_ZOOM, LAST_ZOOM, tiles_of
+from tests.town import TownRun
+from tests.web.conftest import serving
 from tests.web.gis.conftest import CRS84, Client
+from web.app import create_app
+from web.gis import service, tiles
 from web.gis.collection import Collection
 
 
@@ -63,3 +70,22 @@ def test_tilejson_names_tiles_that_are_there(client: Client, shown: dict[str, Co
     assert [each["tileMatrix"] for each in limits] == [each["id"] for each in matrices]
     assert matrices[0]["scaleDenominator"] == pytest.approx(559082264.028717 / 2**FIRST_ZOOM)
     assert client.json("/collections/cells/tiles/WebMercatorQuad")["boundingBox"]["crs"] == CRS84
+
+
+def test_no_page_waits_while_a_zoom_is_drawn(town_run: TownRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More tiles are asked for than pages have threads (40); one more than the service takes on is refused."""
+    is_over = Event()
+    monkeypatch.setattr(service, "MOST_TILES", 44)
+    monkeypatch.setattr(tiles, "tiles_of", lambda *_: {(0, 0): b""} if is_over.wait(30) else {})
+    with serving(create_app(town_run.home)) as port, ThreadPoolExecutor(45) as askers:
+        address = f"http://localhost:{port}"
+        tile = f"{address}/gis/collections/cells/tiles/WebMercatorQuad/12/0/1"
+        try:
+            asked = [askers.submit(httpx2.get, tile, timeout=60) for _ in range(45)]
+            (refused,), waiting = wait(asked, 20, FIRST_COMPLETED)
+            page = httpx2.get(f"{address}/sign-in", timeout=20)
+        finally:
+            is_over.set()
+        assert (refused.result().status_code, refused.result().headers["retry-after"]) == (503, "5")
+        assert page.status_code == 200
+        assert {each.result().status_code for each in waiting} == {204}
