@@ -64,6 +64,7 @@ def write_first(path: Path, content: bytes) -> None:
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(TOKEN_BYTES)}.new")
         try:
             _write_exclusively(fresh, content)
+            give_to_owner(fresh, path)
             try:
                 os.link(fresh, path, follow_symlinks=False)
             except OSError as error:
@@ -92,9 +93,22 @@ def _write_exclusively(path: Path, content: bytes) -> None:
 
 def finish(fresh: Path, path: Path) -> None:
     """Flush the file `fresh`, rename it to `path` in the same folder, and flush the folder."""
+    give_to_owner(fresh, path)
     flush(fresh)
     os.replace(fresh, path)  # noqa: PTH105 - tests interrupt this step
     flush(path.parent)
+
+
+def give_to_owner(made: Path, of: Path) -> None:
+    """Give what root made to the owner of the file or folder `of`, or, if that is not there, of the folder it is in.
+
+    Root may work in the home of another user, whose processes must be able to go on. Others can only make what is
+    theirs.
+    """
+    if os.geteuid() == 0:
+        owner = (of if of.exists() else of.parent).stat()
+        for path in (made, *made.rglob("*")) if made.is_dir() else (made,):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def unfinished(path: Path) -> Path:

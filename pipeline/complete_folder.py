@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.complete_file import finish, flush, hidden, only_writer, remove_unfinished, unfinished
+from pipeline.complete_file import finish, flush, give_to_owner, hidden, only_writer, remove_unfinished, unfinished
 
 NOTE = "run_id"  # names the making in its first line, and below it the files of the making
 SIDE_FILES = ("-wal", "-shm", "-journal", ".aux.xml")  # what SQLite and GDAL put beside a file, and belongs to it alone
@@ -58,6 +58,7 @@ def completed_folder(path: Path, making: str, *, beside: Path | None = None) -> 
             for name in (*made, NOTE):
                 flush(fresh / name)
             _take_over(path, fresh)
+            give_to_owner(fresh, path)
             flush(fresh)
             if beside:
                 flush(unfinished(beside))

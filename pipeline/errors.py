@@ -52,6 +52,10 @@ class PublicationError(HarmspotError):
     """A run cannot be published, or a publication cannot be read."""
 
 
+class MailError(HarmspotError):
+    """A mail cannot be sent."""
+
+
 class QualityError(HarmspotError):
     """The input of a run is not good enough for a ranking; nothing is published."""
 

@@ -53,6 +53,8 @@ PIPELINE = {
     "pipeline.pages": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording", "pipeline.briefing"},
     "pipeline.pages.outcomes": SHARED
     | {"pipeline.pages", "pipeline.privacy", "pipeline.publication", "pipeline.wording"},
+    "pipeline.pages.brief": SHARED
+    | {"pipeline.pages", "pipeline.privacy", "pipeline.publication", "pipeline.wording", "pipeline.briefing"},
     "pipeline.sources": SHARED | {"pipeline.events", "pipeline.messages"},
     "pipeline.files": SHARED,
     "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},
@@ -105,10 +107,19 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.ingest": {*_READING, "flows.human_log"},
     "flows.decisions": {*_READING, "flows.human_log", "flows.ingest"},
     "flows.outputs": {*_READING, "flows.human_log", "flows.decisions"},
+    "flows.brief": {"flows.home", "flows.run", "flows.outputs"},
     "flows.disclosure": {*_READING, "flows.human_log", "flows.decisions", "flows.outputs"},
-    "flows.health": {*_READING, "flows.human_log", "flows.ingest", "flows.decisions"},
+    "flows.health": {*_READING, "flows.human_log", "flows.ingest", "flows.decisions", "flows.brief"},
     "flows.schedule": {
-        *(*_READING, "flows.human_log", "flows.ingest", "flows.decisions", "flows.outputs", "flows.health"),
+        *(
+            *_READING,
+            "flows.human_log",
+            "flows.ingest",
+            "flows.decisions",
+            "flows.outputs",
+            "flows.health",
+            "flows.brief",
+        ),
     },
     "flows.new_city": {"flows.home", "flows.ingest"},
     "flows.simulation": {*_READING, "flows.ingest", "flows.decisions", "flows.schedule"},
@@ -116,6 +127,7 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
         *(*_READING, "flows.human_log", "flows.evaluation", "flows.ingest", "flows.decisions", "flows.outputs"),
         *(
             "flows.disclosure",
+            "flows.brief",
             "flows.health",
             "flows.schedule",
             "flows.simulation",
@@ -125,7 +137,16 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
         ),
     },
 }
-_WEB = {"flows.home", "flows.health", "flows.users", "flows.human_log", "flows.run", "flows.decisions", "flows.outputs"}
+_WEB = {
+    "flows.home",
+    "flows.health",
+    "flows.users",
+    "flows.human_log",
+    "flows.run",
+    "flows.decisions",
+    "flows.outputs",
+    "flows.brief",
+}
 WEB = {
     "web.entrance": _WEB,
     "web.acts": {*_WEB, "flows.evaluation", "web.entrance"},

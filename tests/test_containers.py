@@ -63,6 +63,23 @@ def test_the_worker_and_the_stream_are_asked_whether_they_are_ready() -> None:
         assert f":{port[1]}/readyz" in services[name]["healthcheck"]["test"][-1]
 
 
+def test_prometheus_scrapes_the_ports_that_units_and_containers_answer_on() -> None:
+    text = (ROOT / "deploy" / "prometheus.yml").read_text()
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    commands = {
+        "127.0.0.1": [re.search("^ExecStart=(.*)$", unit.read_text(), re.MULTILINE)[1] for unit in UNITS],  # type: ignore[index]
+        "container": [services[name]["command"] for name in ("worker", "stream")],
+    }
+    ports = {where: {re.search(r"(\d+)$", line)[1] for line in lines} for where, lines in commands.items()}  # type: ignore[index]
+    (scraped,) = yaml.safe_load(text)["scrape_configs"][0]["static_configs"]
+    assert {target.rpartition(":")[2] for target in scraped["targets"]} == ports["127.0.0.1"] == {"9107", "9108"}
+    named = {f"{name}:{services[name]['expose'][0]}" for name in ("worker", "stream")}
+    assert set(re.findall(r"(?:worker|stream):\d+", text)) == named
+    assert {target.rpartition(":")[2] for target in named} == ports["container"]
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"(?:worker|stream):\d+", page)) == named
+
+
 COMPOSE = ROOT / "docker-compose.yml"
 OURS = ("home", "worker", "stream")
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))

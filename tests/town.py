@@ -33,6 +33,7 @@ def write_quick_town(folder: Path, *, seed: int, days: int, end: date) -> TownFi
     files = write_town(folder, seed=seed, days=days, end=end)
     with files.config_file.open("a") as config:
         config.write("".join(f"{section}: {{draws: {draws}}}\n" for section, draws in DRAWS.items()))
+        config.write("schedule: {brief: false}\n")  # tests of it ask for it
     return files
 
 

@@ -1,4 +1,4 @@
-"""The record: what forecasts, promises and operations came to, what the data lack; and audits, which people sign."""
+"""The record: what forecasts, promises and operations came to, what the data lack; the brief; audits, signed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from flows.brief.make import make_brief
 from flows.decisions.audits import record_audit
 from flows.decisions.list_exports import verify_export
 from flows.home.home import Home
@@ -146,6 +148,17 @@ def routes(board: Board, days: Days) -> APIRouter:
         day = days.get(run or None)
         main = day.made("record", partial(_record, board, day.run_id))
         return board.page(request, "record.html.jinja", main=main, warnings=day.warnings())
+
+    @router.get("/brief.{form}")
+    def brief(request: Request, form: str, run: str = "", area: str = "") -> Response:
+        day = days.get(run or None)
+        key = ("brief", area, board.home.now() >= day.run["valid_to"])  # which it says on top
+        made = day.made(key, lambda: make_brief(board.home, day.run_id, area or None))
+        name = next((name for name in made.files if name.endswith(f".{form}")), None)
+        if name is None:
+            return board.message(request, 404, "Not found", f"There is no brief as {form!r}: take brief.pdf or .html.")
+        headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+        return Response(made.files[name], media_type="application/octet-stream", headers=headers)
 
     @router.get("/audits")
     def all_audits(request: Request) -> Response:

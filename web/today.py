@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import pandas as pd
@@ -15,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from models.changes import FIGURES, place_changes
 from models.places.axes import AXES
 from pipeline.briefing.area_story import by_area, reason
+from pipeline.briefing.changes import change_name, change_words
 from pipeline.briefing.today import left_out, passed_over, places_today
 from pipeline.errors import PublicationError
 from pipeline.pages.base import page_rows
@@ -214,6 +216,7 @@ def _today(board: Board, day: Day, question: Question) -> Markup:
     places = places_today(day.tables["visit_plan"], day.tables["cell_forecast"], zone, link, catalogue, shifts)
     piles = day.tables["address_pile"]
     areas = [row for row in _areas(day, question) if _has_words(row, question.words)]
+    names = _names(day)
     part = board.render(
         "today_main.html.jinja",
         day=day,
@@ -225,7 +228,9 @@ def _today(board: Board, day: Day, question: Question) -> Markup:
             row["area_id"]: reason(row, recent.get(row["area_id"]), evidence.get(row["area_id"], []), AXES, catalogue)
             for row in areas
         },
-        names=_names(day),
+        names=names,
+        change_name=partial(change_name, names=names, places={}, catalogue=catalogue),
+        change_words=partial(change_words, catalogue=catalogue),
         places=places,
         passed_over=passed_over(day.tables["cell_forecast"], places),
         left_out=left_out(day.tables["data_quality"], int(piles["is_address_pile"].astype(bool).sum()), catalogue),

@@ -41,6 +41,7 @@ VERBS = {
     "plan": "Print officer hours, crackdowns, visits and focus offences; register and record operations.",
     "promises": "Print announced promises and whether they were kept.",
     "lists": "Register, open, approve, override, revoke and export the lists of people.",
+    "brief": "Write the morning brief of a run: a PDF and a page to take into the meeting.",
     "layers": "Rewrite the map layers and the report of a kept run.",
     "evaluate": "Score forecasts, area rankings and person rates; test near repeats; run the NIJ challenge.",
     "simulate": "Write a simulated town as event files.",

@@ -188,6 +188,8 @@ def verify(home: "Home", anchor: Path | None) -> None:
     if problems:
         sys.exit(1)
     log = home.access_log
+    if left := log.unfinished():
+        home.warn(left)
     count, head = sum(1 for _ in log.entries()), log.mark().entry_hash
     click.echo(f"access log {log.path}: the chain is intact, {count:,} entries, head {head}")
     if anchor is None:

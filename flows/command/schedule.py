@@ -30,15 +30,16 @@ def command(home: "Home", listening: tuple[str, int] | None) -> None:
       harmspot --home city --config configs/philadelphia.yaml schedule
       harmspot --home city schedule --metrics-port 9107
     """
-    from flows.home.cron_lines import refuse_bad_cron
     from flows.home.served import only_schedule
     from flows.schedule.prefect_server import prefect_server
 
     home.refuse_other_force()
-    refuse_bad_cron(home.settings)
     home.progress("starting: the Prefect server takes up to a minute, on a slow machine longer")
     with only_schedule(home.path), prefect_server(home.path, is_scheduling=True) as wait_for_server:
-        # Prefect reads its address at import, so import it only here.
+        # Prefect reads its address at import, so import it only here; the lines of the schedule are read by Prefect.
+        from flows.home.cron_lines import refuse_bad_cron
+
+        refuse_bad_cron(home.settings)
         from flows.schedule.deployments import serve_deployments
 
         home.progress(f"the Prefect server is at {wait_for_server()}")

@@ -27,7 +27,7 @@ def embargo_market(home: Home, market_id: str, *, reason: str, until: date, by: 
     """Put a market under an embargo until the local day `until` is over, and return the last day of all in force.
 
     The published runs and the messages that wait name it no longer. `live.parquet`, which a stream writes anew with its
-    next batch, is removed, and so are layers and report: whoever calls draws them anew (`flows.outputs.render`).
+    next batch, is removed, and so are layers, report and briefs: whoever calls draws them anew.
 
     Raises
     ------
@@ -75,8 +75,9 @@ def _check(desk: Desk, event: HumanEvent) -> None:
 
 
 def _remove_drawings(home: Home) -> None:
-    """Remove layers, report and live figures; a stream writes the last anew, and only while it has the store."""
-    shutil.rmtree(home.layers, ignore_errors=True)
+    """Remove layers, report, briefs and live figures; a stream writes the last anew, while it alone has the store."""
+    for folder in (home.layers, *home.briefs.glob("*/")):
+        shutil.rmtree(folder, ignore_errors=True)
     home.report.unlink(missing_ok=True)
     home.live_figures.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
 """The doctor: checks of an installation and of its stream.
 
-May import home, run, human_log, ingest and decisions.
+May import home, run, human_log, ingest, decisions and brief.
 """

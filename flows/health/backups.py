@@ -19,7 +19,7 @@ from flows.health.rewriting import ENCRYPTED
 from flows.home.home import Home
 from flows.home.run_identity import code_version
 from models.governance.actors import MACHINE
-from pipeline.complete_file import flush, hidden, write_first
+from pipeline.complete_file import flush, give_to_owner, hidden, write_first
 from pipeline.database import attach, connect
 from pipeline.errors import KeyFileError, StoreError
 from pipeline.privacy.keys import Key, is_rotating
@@ -153,6 +153,7 @@ def _made_whole(folder: Path) -> Iterator[Path]:
     fresh.mkdir(mode=0o700)
     try:
         yield fresh
+        give_to_owner(fresh, folder)
         if folder.exists():
             folder.rmdir()
         fresh.rename(folder)

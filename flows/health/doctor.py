@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import pandas as pd
 
+from flows.brief.state import read_last_brief
 from flows.decisions.list_effects import lacking_effect
 from flows.health.growth import growth
 from flows.health.retention import due, past_edge
@@ -46,18 +47,28 @@ def examine(home: Home) -> pd.DataFrame:
 
 
 def _examine(home: Home) -> pd.DataFrame:
-    findings = [
-        found for name, check in CHECKS.items() for found in _outcomes(name, partial(_single, name, check, home))
-    ]
-    findings += _outcomes("quality", lambda: _quality(home))
     health, store_finding = _store(home)
+    unchecked = _unchecked(home, store_finding)
+    findings = [Finding(name, "warning", f"not checked: see {why}") for name, why in unchecked.items()]
+    for name, check in CHECKS.items():
+        findings += [] if name in unchecked else _outcomes(name, partial(_single, name, check, home))
+    findings += _outcomes("quality", lambda: _quality(home))
     findings.append(store_finding)
-    if health:
+    if health and "settings" not in unchecked.values():
         findings += _outcomes("dead letters", lambda: waiting(home, health))
         findings += _outcomes("clock", lambda: clock(home, health))
         findings += _outcomes("growth", lambda: [growth(home, health)])
-    findings += _outcomes("kafka", lambda: sources(home, health))
+    findings += [] if "kafka" in unchecked else _outcomes("kafka", lambda: sources(home, health))
     return pd.DataFrame(findings, columns=list(Finding._fields))
+
+
+def _unchecked(home: Home, store: Finding) -> dict[str, str]:
+    """Return the checks that would only repeat what another finds, and the name of that one."""
+    try:
+        _ = home.settings
+    except HarmspotError:
+        return {name: "settings" for name in (*CHECKS, "kafka") if name not in NEED_NO_SETTINGS}
+    return dict.fromkeys(NEED_STORE, "store") if store.state == "fault" else {}
 
 
 def _single(name: str, check: Callable[[Home], tuple[State, str]], home: Home) -> list[Finding]:
@@ -96,16 +107,36 @@ def _schedule(home: Home) -> tuple[State, str]:
     refuse_bad_cron(home.settings)
     schedule = home.settings.schedule
     told = f"daily run at {schedule.daily}, late runs at {schedule.late}, in {home.settings.force.time_zone}"
-    is_up = is_served(home.path)
-    if is_up is None:
-        return "ok", f"{told}; `harmspot schedule` has never served this home"
-    served = "" if is_up else f"; nothing serves it: start `harmspot --home {home.path} schedule`"
-    if missed := missed_run(home):
-        state: State = "warning" if is_up and home.now() - missed.due_at < RUN_LASTS else "fault"
+    is_up, missed = is_served(home.path), missed_run(home)
+    if is_up is None and runs(home.path).empty:
+        missed = None  # check `publication` says that there is no run yet
+    if missed:
         when = "today" if missed.day == home.today() else str(missed.day)
         told = f"no run for {when}, due at {home.local_text(missed.due_at)}"
-        return state, f"{told}{served or '; the log of `harmspot schedule` says why, `harmspot run` repeats it'}"
+    if is_up is None:
+        way_out = f"; `harmspot --home {home.path} run` does it" if missed else ""
+        return "warning" if missed else "ok", f"{told}{way_out}; `harmspot schedule` has never served this home"
+    served = "" if is_up else f"; nothing serves it: start `harmspot --home {home.path} schedule`"
+    if missed:
+        is_late = not is_up or home.now() - missed.due_at >= RUN_LASTS
+        way_out = served or "; the log of `harmspot schedule` says why, `harmspot run` repeats it"
+        return "fault" if is_late else "warning", f"{told}{way_out}"
     return ("ok" if is_up else "warning"), f"{told}{served}"
+
+
+def _brief(home: Home) -> tuple[State, str]:
+    if not home.settings.schedule.brief:
+        return "ok", "no morning brief is written: schedule.brief is false"
+    last = read_last_brief(home)
+    again = f"`harmspot --home {home.path} brief"
+    if last and last.problem:
+        return "warning", f"no morning brief of run {last.run_id}: {last.problem}. When it is mended: {again}`"
+    if last and last.mail_problem:
+        return (
+            "warning",
+            f"the brief of run {last.run_id} was not mailed: {last.mail_problem}. Send it: {again} --mail`",
+        )
+    return "ok", f"the latest is of run {last.run_id}" if last else "the next daily run writes the first"
 
 
 def _map(home: Home) -> tuple[State, str]:
@@ -218,11 +249,8 @@ def _published_rows(home: Home) -> tuple[State, str]:
 def _access_log(home: Home) -> tuple[State, str]:
     if problems := check_log(home):
         return "fault", problems[0]
-    if left := home.access_log.unfinished_bytes():
-        return "warning", (
-            f"{left} bytes at the end of {home.access_log.path} are a part of an entry, as a power cut leaves: nothing "
-            f"was shown for it, and the next entry sets it aside in {home.access_log.path.name}.unfinished-…"
-        )
+    if left := home.access_log.unfinished():
+        return "warning", left
     if back := home.access_log.back_in_time():
         return "warning", back[0]
     return "ok", "the chain is intact"
@@ -287,6 +315,7 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "encryption": _encryption,
     "settings": _settings,
     "schedule": _schedule,
+    "brief": _brief,
     "map": _map,
     "codebook": _codebook,
     "home": _folder,
@@ -300,3 +329,5 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "retention": _retention,
     "key": _key,
 }
+NEED_NO_SETTINGS = ("packages", "encryption", "settings", "published rows", "key")
+NEED_STORE = ("access log", "lists of people", "effects of lists", "audits", "retention")

@@ -145,6 +145,11 @@ class Home:
         return self.path / "report.html"
 
     @property
+    def briefs(self) -> Path:
+        """The folder of the morning briefs, one folder a day."""
+        return self.path / "brief"
+
+    @property
     def live_figures(self) -> Path:
         """The path of the figures that a stream keeps up to date."""
         return self.path / "live.parquet"

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -139,6 +140,11 @@ class _JsonStream(logging.Handler):
         click.echo(self.format(record), err=True)
 
 
+def _write_warning(message: Warning | str, category: type[Warning], filename: str, number: int, *_: object) -> None:
+    """Write a warning of Python as a line: its type and its place, as its text may quote a value."""
+    LOG.warning("%s at %s:%d", category.__name__, Path(filename).name, number)
+
+
 class SharedFile(RotatingFileHandler):
     """A rotating file that several processes write, one line at a time."""
 
@@ -181,6 +187,8 @@ def start(form: str = "auto") -> None:
     """Begin to write lines on standard error: in `text`, in `json`, or by whether it is a terminal."""
     form = os.environ.get(FORMAT_VARIABLE, form) if form == "auto" else form
     is_json = form == "json" or (form != "text" and not sys.stderr.isatty())
+    if is_json:
+        warnings.showwarning = _write_warning  # type: ignore[assignment] # it takes what it needs
     handler = _JsonStream() if is_json else _Terminal(logging.INFO)
     handler.setFormatter(JsonLines() if is_json else None)
     _use(handler, *(kept for kept in LOG.handlers if isinstance(kept, SharedFile)))

@@ -34,6 +34,7 @@ from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
 from pipeline.given_yaml import read_given_yaml
 from pipeline.map_link import base_map_at, check_map_link
+from pipeline.messages.mail import MailSettings
 from pipeline.messages.partners import Partner
 from pipeline.privacy.short_ids import SOURCE_IDS
 from pipeline.sources.registry import is_source_name, settings_type
@@ -355,11 +356,12 @@ class StreamSettings:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSettings:
-    """The schedule of the deployments, as cron lines in the force's time zone."""
+    """The schedule of the deployments, as cron lines in the force's time zone, and what follows a daily run."""
 
     daily: str
     late: str
     late_runs: int
+    brief: bool
 
     def __post_init__(self) -> None:
         _require_from("schedule", self, late_runs=1)
@@ -404,6 +406,7 @@ class Settings:
     stream: StreamSettings
     schedule: ScheduleSettings
     web: WebSettings
+    mail: MailSettings
     log: LogSettings
 
     def __post_init__(self) -> None:
@@ -466,6 +469,7 @@ NOT_DECIDING = (
     "stream",
     "schedule",
     "web",
+    "mail",
     "log",
 )
 

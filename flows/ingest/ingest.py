@@ -71,20 +71,12 @@ def ingest_sources(home: Home) -> BatchCounts:
 
 
 def ingest_reachable(home: Home) -> tuple[str, ...]:
-    """Read the sources as `ingest_sources`, and return those that do not answer, for a run that may do without them.
-
-    Raises
-    ------
-    BrokerError
-        A source does not answer, and `ingest.when_unreachable` is refuse.
-    """
+    """Read the sources as `ingest_sources`, and return those that do not answer, for a run that does without them."""
     unreachable = []
     for name in home.settings.ingest.sources:
         try:
             _ingest_any(home, name)
         except BrokerError as error:
-            if home.settings.ingest.when_unreachable == "refuse":
-                raise
             home.warn(f"the run goes on without what {name} has sent since it was read last: {error}")
             unreachable.append(name)
     return tuple(unreachable)

@@ -37,6 +37,7 @@ from models.area_review.live_areas import LiveAreas
 from models.area_review.sizes import sized_hours
 from models.operations.history import SAME_CELLS
 from models.places.markets import KINDS, LiveMarkets, relevant_reports
+from pipeline.complete_file import give_to_owner
 from pipeline.database import attach, connect
 from pipeline.messages.outbox import OutboxMessage, make_message
 from pipeline.privacy.pii_guard import refuse_people
@@ -316,6 +317,7 @@ def write_live(home: Home, live: Live) -> Path:
     refuse_people(path.name, table)
     temporary = path.with_suffix(".new")
     pq.write_table(table, temporary)
+    give_to_owner(temporary, path)
     os.replace(temporary, path)  # noqa: PTH105 - as everywhere in pipeline.publication
     return path
 

@@ -1,5 +1,6 @@
 """Map layers and the report of a kept run: places, and only counts of people."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ TABLES = (
     "scoreboard",
     "enforcement_ledger",
 )
+LEAST_FREE_BYTES = 1 << 26  # libraries of files say of a full disk whatever they met first
 REPORT = "report.html"  # beside layers that are written elsewhere
 
 
@@ -73,9 +75,11 @@ def write_outputs(home: Home, run_id: str | None = None, out: Path | None = None
     except (HarmspotError, OSError):
         raise
     except Exception as error:
+        free = shutil.disk_usage(out.parent if out else home.path).free
+        why = "the disk is full" if free < LEAST_FREE_BYTES else f"{type(error).__name__}: {error}"
         raise PublicationError(
             f"run {run['run_id']} is published and complete, but its layers and report cannot be drawn: "
-            f"{type(error).__name__}: {error}. Those of before are as they were. When the cause is mended, "
+            f"{why}. Those of before are as they were. When the cause is mended, "
             "`harmspot layers` draws them"
         ) from error
 

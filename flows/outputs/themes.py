@@ -1,6 +1,6 @@
 """The themes of the map layers: the table each shows, its geometry, its names. A further theme is a further entry."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,12 +78,12 @@ class Theme:
         )
 
 
-def place_layers(drawn: Drawn) -> dict[str, gpd.GeoDataFrame]:
-    """Return one layer per theme in the run's metric coordinate system."""
+def place_layers(drawn: Drawn, only: Collection[str] | None = None) -> dict[str, gpd.GeoDataFrame]:
+    """Return one layer per theme, or those named alone, in the run's metric coordinate system."""
     return {
         name: theme.draw(drawn, drawn.tables[theme.table])
         for name, theme in THEMES.items()
-        if len(drawn.tables[theme.table]) or not theme.needs_rows
+        if (name in only if only else len(drawn.tables[theme.table]) or not theme.needs_rows)
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from flows.brief.morning import morning_brief
 from flows.decisions.audits import begin_audits
 from flows.decisions.desk import at_desk
 from flows.decisions.lists import revoke_outdated
@@ -25,12 +26,13 @@ from flows.human_log.audit_events import halt_of
 from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
 from flows.human_log.projections import projector
-from flows.ingest.ingest import ingest_reachable
+from flows.ingest.ingest import ingest_reachable, ingest_sources
 from flows.inputs.assembly import Map, read_map
 from flows.outputs.render import write_outputs, written_run
 from flows.run.prioritise import Products, prioritise
 from models.area_review.near_list import near_line
 from models.places.quality_checks import warnings, warnings_of_ranking
+from pipeline.errors import BrokerError
 from pipeline.local_time import local_text
 from pipeline.privacy.raw_ids import refuse_raw_ids
 from pipeline.publication.publish import has_run, predecessor, publish, read_published, runs, table_counts, unusable
@@ -146,11 +148,12 @@ def daily_run(
             summary = _daily_run(home, day, known_at, announced(home, call, run), allow_empty=allow_empty)
         run.outcome = "unusable" if summary.unusable_because else "published" if summary.is_new else "unchanged"
         run.run_id, run.is_halted = summary.run_id, summary.halted_because is not None
+        morning_brief(home, summary.run_id)
     return replace(summary, seconds=time.perf_counter() - began)
 
 
 def _daily_run(home: Home, day: date, known_at: datetime | None, step: Call, *, allow_empty: bool) -> RunSummary:
-    unreachable = step(ingest_reachable, home) if home.settings.ingest.sources else ()
+    unreachable = read_sources(home, step)
     geography = step(read_map, home.settings)
     identity = step(identify_run, home, geography, home.midnight(day), known_at, allow_empty=allow_empty)
     is_new = not has_run(home.path, home.key, identity.run_id)
@@ -192,6 +195,27 @@ def _daily_run(home: Home, day: date, known_at: datetime | None, step: Call, *, 
         warnings=(*warnings(checks), *warnings_of_ranking(quality)) if identity.is_usable else (),
         near=near_line(checks),
     )
+
+
+def read_sources(home: Home, step: Call) -> tuple[str, ...]:
+    """Read the sources of the settings, and return those that the run does without.
+
+    A source that does not answer is asked again, as often as `step` retries a stage, before the run does without it.
+
+    Raises
+    ------
+    BrokerError
+        A source does not answer, and `ingest.when_unreachable` is refuse.
+    """
+    if not home.settings.ingest.sources:
+        return ()
+    try:
+        step(ingest_sources, home)
+    except BrokerError:
+        if home.settings.ingest.when_unreachable == "refuse":
+            raise
+        return step(ingest_reachable, home)
+    return ()
 
 
 def identify_run(
@@ -290,4 +314,4 @@ def announced(home: Home, call: Call, run: LastRun) -> Call:
 
 
 # Stages that use brokers, locks and disks, and may be retried.
-EDGE_STAGES = (ingest_reachable, begin_audits, maintain_notices, publish_run, bring_up_to_date)
+EDGE_STAGES = (ingest_sources, begin_audits, maintain_notices, publish_run, bring_up_to_date)

@@ -48,8 +48,9 @@ def serve_deployments(home: Home) -> None:
         home.progress(f"{left} flow runs of a process that was stopped are marked crashed")
     if day := redo_missed_day(home, chosen[0].apply()):  # type: ignore[arg-type] # applied at once, outside a loop
         home.progress(f"there is no run for {day}: it is done now")
+    home.progress(f"serving {', '.join(f'{each.name}' for each in chosen)}; the pages of the server start them by hand")
     try:
-        serve(*chosen, limit=1)
+        serve(*chosen, limit=1, print_starting_message=False)  # which is no line of the log
     finally:  # SIGTERM and Ctrl-C end the run in progress, and Prefect itself would leave it running for ever
         with suppress(OSError, HTTPError):  # of a server that is gone, too: the next start marks them
             crash_stopped_runs(home)

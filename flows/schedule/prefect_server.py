@@ -22,6 +22,8 @@ from pipeline.errors import HarmspotError
 ADDRESS = "PREFECT_API_URL"
 START_TIMEOUT = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 STOP_TIMEOUT_S = 15.0
+KEPT_DAYS = 30  # flow runs, with their tasks, logs and artifacts; events are kept a week
+ROOT_LEVEL = "PREFECT_LOGGING_ROOT_LEVEL"
 ANSWER_S = 5.0
 URL_FILE = "server.url"
 
@@ -117,9 +119,12 @@ def _settings(folder: Path) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         START_TIMEOUT: "90",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs,orphans",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(KEPT_DAYS * 86_400),
         # The command reports an error once; Prefect would add a traceback for every layer.
         "PREFECT_LOGGING_LEVEL": "CRITICAL",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+        ROOT_LEVEL: "CRITICAL",  # what libraries say through Prefect's handlers, as when a signal ends a run
     }
 
 
@@ -128,10 +133,11 @@ def _start(listener: socket.socket, log: Path, is_scheduling: bool) -> "subproce
     number = listener.fileno()
     command = [sys.executable, "-m", "flows.schedule.server_process", str(number), *["scheduling"][:is_scheduling]]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with log.open("a+b") as output:  # which the server itself keeps short
         # In a session of its own, so that Ctrl-C reaches the run alone, which then stops the server.
         return subprocess.Popen(
             command,
+            env={name: value for name, value in os.environ.items() if name != ROOT_LEVEL},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

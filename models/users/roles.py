@@ -26,7 +26,9 @@ PEOPLE_TABLES = (*LIST_TABLES, "person-notices", "person-notice-states", "person
 MAY: Mapping[str, Roles] = {
     # Places, and what a service does unattended: nobody is shown.
     **dict.fromkeys(("demo", "init", "upgrade", "new-city", "simulate", "doctor", "web", "login", "logout"), ANYONE),
-    **dict.fromkeys(("load", "ingest", "stream", "run", "backfill", "late", "schedule", "replay", "layers"), ANYONE),
+    **dict.fromkeys(
+        ("load", "ingest", "stream", "run", "backfill", "late", "schedule", "replay", "layers", "brief"), ANYONE
+    ),
     **dict.fromkeys(("backup", "restore", "compact"), ANYONE),  # nothing is opened, and the key stays where it is
     **dict.fromkeys(("forecast", "promises", "dead-letters", "audit draft", "audit register"), ANYONE),
     **dict.fromkeys(

@@ -22,6 +22,8 @@ def places_today(
     link: str,
     catalogue: Catalogue,
     shifts: Mapping[str, tuple[int, int]],
+    *,
+    cell_count: int | None = None,
 ) -> list[dict[str, Any]]:
     """Return the places to be, at most five, worst first; an address pile is none.
 
@@ -37,6 +39,8 @@ def places_today(
         Language of the sentences.
     shifts : mapping of str to (int, int)
         When each shift starts and ends, minutes after local midnight; without any, times stand by themselves.
+    cell_count : int, optional
+        Squares of the force; by default those of `forecast`, which may be of one area alone.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def places_today(
         long, None without a plan), `why`, `sure`.
     """
     return [
-        {"letter": letter, **_place(row, visits, len(forecast), zone, link, catalogue, shifts)}
+        {"letter": letter, **_place(row, visits, cell_count or len(forecast), zone, link, catalogue, shifts)}
         for letter, row in _chosen(visits, forecast).items()
     ]
 

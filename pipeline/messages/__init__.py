@@ -1,4 +1,4 @@
-"""Messages to external recipients: the transactional outbox, and the fields each partner may receive.
+"""Messages to recipients: the transactional outbox, the fields each partner may receive, and mail.
 
 May import the shared modules of pipeline; does not depend on the store.
 """

@@ -16,7 +16,9 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from pipeline.briefing.area_story import by_area, reason
+from pipeline.briefing.changes import change_name, change_words
 from pipeline.briefing.embedded import answered, packed_tables, question_json
+from pipeline.briefing.no_grounds import MEANINGS
 from pipeline.briefing.scoreboard import board
 from pipeline.briefing.today import coordinates, left_out, passed_over, places_today
 from pipeline.map_link import DEFAULT as DEFAULT_LINK
@@ -116,16 +118,19 @@ def render_report(
     catalogue = catalogue or Catalogue()
     environment = page_environment(zone, catalogue)
     environment.globals |= {"coordinates": partial(coordinates, link=link)}
-    packed = {**{name: _empty(name) for name in (*LATER, *BOARD)}, **tables}
-    tables = {name: _called(frame, catalogue) for name, frame in packed.items()}
+    packed = {**{name: empty_table(name) for name in (*LATER, *BOARD)}, **tables}
+    tables = {name: called(frame, catalogue) for name, frame in packed.items()}
     ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
     areas = page_rows(ranking.assign(area_count=len(ranking), top_k=run["top_k"]))
     evidence = by_area(tables["area_evidence"], page_rows(tables["area_evidence"]))
     recent = {row["area_id"]: row for row in page_rows(tables["area_recent"])}
-    quality = tables["data_quality"]
-    in_words = partial(_with_names, names=_names_of(packed), ids=_ids(packed))
-    quality = quality.assign(detail=quality["detail"].map(in_words))
-    drawing = draw_map({name: layer if layer is None else _called(layer, catalogue) for name, layer in shapes.items()})
+    quality = quality_by_name(packed)
+    names = dict(zip(ranking["area_id"], ranking["area_name"], strict=True))
+    environment.globals |= {
+        "change_name": partial(change_name, names=names, places=place_names(tables), catalogue=catalogue),
+        "change_words": partial(change_words, catalogue=catalogue),
+    }
+    drawing = draw_map({name: layer if layer is None else called(layer, catalogue) for name, layer in shapes.items()})
     today = places_today(tables["visit_plan"], tables["cell_forecast"], zone, link, catalogue, shifts or {})
     asked = answered(tables["offence_ranking"], ranking["area_id"])
     js = Markup("\n").join(read_asset(name) for name in SCRIPTS)
@@ -147,10 +152,10 @@ def render_report(
         },
         recent=recent,
         evidence=evidence,
-        focus=_focus(tables["crime_focus"]),
+        focus=focus_of(tables["crime_focus"]),
         today=today,
         passed_over=passed_over(tables["cell_forecast"], today),
-        grave=page_rows(_heaviest(tables["recent_incident"])),
+        grave=page_rows(heaviest(tables["recent_incident"])),
         grave_count=len(tables["recent_incident"]),
         left_out=left_out(tables["data_quality"], len(piles), catalogue),
         question=question_json(asked),
@@ -161,9 +166,9 @@ def render_report(
         area_sets=[_area_set(name, of_set, environment, run) for name, of_set in _by_set(tables["area_set_ranking"])],
         area_count=len(ranking),
         horizon_days=ranking["horizon_days"].iloc[0] if len(ranking) else None,
-        near_list=_near_list(tables["quality_check"]),
+        near_list=near_list(tables["quality_check"]),
         variants=page_rows(_in_file_order(tables["sensitivity_summary"])),
-        names=dict(zip(ranking["area_id"], ranking["area_name"], strict=True)),
+        names=names,
         forecast=page_rows(tables["cell_forecast"].nsmallest(FORECAST_ROWS, "rank")),
         forecast_count=len(tables["cell_forecast"]),
         overlap=naive_overlap(tables["cell_forecast"]),
@@ -172,7 +177,7 @@ def render_report(
         outcomes=page_rows(latest_outcomes(tables["outcome_monitor"])),
         outcome_plot=plot_outcomes(tables["outcome_monitor"], zone, catalogue),
         hotspots=page_rows(tables["hotspot"].sort_values("rank")),
-        place_names=_place_names(tables),
+        meanings=[catalogue.html(text) for text in MEANINGS],
         has_market_reports=_has_market_reports(tables["data_quality"]),
         markets=page_rows(tables["market"].sort_values("rank")),
         allocation=page_rows(_by_rank(tables["officer_allocation"], ranking)),
@@ -194,7 +199,7 @@ def render_report(
     return html
 
 
-def _called(frame: Frame, catalogue: Catalogue) -> Frame:
+def called(frame: Frame, catalogue: Catalogue) -> Frame:
     """Return a table with the names of areas in the language of the page, such as "Distrito 24"."""
     if "area_name" not in frame:
         return frame
@@ -208,13 +213,13 @@ def _drawn_at(drawing: Drawing, today: Sequence[Mapping[str, Any]]) -> list[tupl
     return [(place["letter"], cells[place["cell_id"]]) for place in today if place["cell_id"] in cells]
 
 
-def _empty(name: str) -> pd.DataFrame:
+def empty_table(name: str) -> pd.DataFrame:
     """Return a table that a run does not have, without rows."""
     known = read_tables().published
     return pd.DataFrame(columns=known[name].column_names if name in known else [])
 
 
-def _focus(focus: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+def focus_of(focus: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """Return the first offences to look for in each area."""
     first = focus[focus["focus_rank"].notna() & (focus["focus_rank"] <= FOCUS_ROWS)]
     return {str(area): page_rows(rows) for area, rows in first.sort_values("focus_rank").groupby("area_id")}
@@ -226,12 +231,12 @@ def _labels(ranking: pd.DataFrame) -> dict[str, str]:
     return dict(zip(pairs["offence_group"], pairs["offence_group_label"], strict=True))
 
 
-def _heaviest(recent: pd.DataFrame) -> pd.DataFrame:
+def heaviest(recent: pd.DataFrame) -> pd.DataFrame:
     """Return the heaviest of the grave incidents, the newest of equal weight first."""
     return recent.sort_values(["harm_days", "position"], ascending=[False, True]).head(GRAVE_ROWS)
 
 
-def _place_names(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+def place_names(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     """Return the places of hot spots and markets in words by their id; none in runs of earlier versions."""
     found = (tables["hotspot"].set_index("hotspot_id"), tables["market"].set_index("market_id"))
     return {str(key): place for frame in found if "place" in frame for key, place in frame["place"].dropna().items()}
@@ -271,6 +276,12 @@ def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> l
     ]  # fmt: skip
 
 
+def quality_by_name(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return table data_quality with the squares and areas in its sentences by name."""
+    in_words = partial(_with_names, names=_names_of(tables), ids=_ids(tables))
+    return tables["data_quality"].assign(detail=tables["data_quality"]["detail"].map(in_words))
+
+
 def _names_of(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     """Return the places of squares and the names of areas by id; runs of earlier versions know no places."""
     forecast, areas = tables["cell_forecast"], [tables["area_ranking"], tables["area_set_ranking"]]
@@ -293,7 +304,8 @@ def _ids(tables: Mapping[str, pd.DataFrame]) -> re.Pattern[str]:
     return re.compile("|".join([r"EPSG:[\d:-]*\d", *(rf"(?<!\w){area_id}(?!\w)" for area_id in longest_first)]))
 
 
-def _near_list(checks: pd.DataFrame) -> str | None:
+def near_list(checks: pd.DataFrame) -> str | None:
+    """Return how near the next area is to the list; None where no check says so."""
     found = checks.loc[checks["check_name"] == NEAR_LIST, "detail"]
     return None if found.empty else str(found.iloc[0])
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.clock import SKEW, is_leap, refuse_earlier, refuse_leap
-from pipeline.complete_file import flush
+from pipeline.complete_file import flush, give_to_owner
 from pipeline.errors import PurposeError
 from pipeline.local_time import local_text
 from pipeline.privacy.pii_scan import refuse_pseudonyms
@@ -171,6 +171,15 @@ class AccessLog:
             fcntl.flock(file, fcntl.LOCK_SH)
             return file.seek(0, os.SEEK_END) - _end_of_entries(file)
 
+    def unfinished(self) -> str | None:
+        """Return what is said of a part of an entry at the end, None where the last entry is whole."""
+        if not (left := self.unfinished_bytes()):
+            return None
+        return (
+            f"{left} bytes at the end of {self.path} are a part of an entry, as a power cut leaves: nothing was shown "
+            f"for it, and the next entry sets it aside in {self.path.name}.unfinished-…"
+        )
+
     def holds(self, mark: LogMark) -> bool:
         """Return whether an entry with the hash of the mark ends at the size of the mark."""
         if mark == NO_MARK or not self.path.exists():
@@ -201,6 +210,7 @@ class AccessLog:
     def _append(self, entry: dict[str, Any]) -> str:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        give_to_owner(self.path, self.path.parent)
         with os.fdopen(handle, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until closed: two writers must not chain to the same line
             at, last = entry["at"], _time_of(_last_line(file, _end_of_entries(file)))
@@ -237,6 +247,7 @@ class AccessLog:
             return
         beside = self.path.with_name(f"{self.path.name}.unfinished-{end}")
         beside.touch(mode=0o600)
+        give_to_owner(beside, self.path)
         beside.write_bytes(left)
         flush(beside)
         file.truncate(end)

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from pipeline.complete_file import finish
 from pipeline.database import attach, literal_sql, name_sql, query, reused, transaction
-from pipeline.errors import StoreBusyError
+from pipeline.errors import PublicationError, StoreBusyError
 from pipeline.publication.content_hash import HASHES, OF_NO_RUN, Hashes, content_hash
 from pipeline.publication.tables import Table
 
@@ -30,7 +30,17 @@ def opened(path: Path, encryption_key: str | None) -> Iterator[duckdb.DuckDBPyCo
 
     DuckDB's shell opens files for writing by default and so locks them. The file is then copied and the copy read, so
     that no reader can block a run. So is a file with a log beside it, which is no part of a publication.
+
+    Raises
+    ------
+    PublicationError
+        The file is missing: nothing was published yet, or it was lost.
     """
+    if not path.exists():
+        raise PublicationError(
+            f"{path} is missing: restore published.duckdb and restricted.duckdb from a backup, or run again "
+            f"(harmspot --home {path.parent} run)"
+        )
     with _connected(encryption_key) as connection, ExitStack() as after:
 
         def copy() -> Path:

@@ -24,7 +24,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.complete_file import remove_unfinished, unfinished
+from pipeline.complete_file import give_to_owner, remove_unfinished, unfinished
 from pipeline.database import query
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import AccessLog, require_purpose
@@ -534,6 +534,7 @@ def publication_lock(home: Path, wait_s: float = 60.0) -> Iterator[None]:
     home.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_s
     with (home / LOCK).open("a") as file:
+        give_to_owner(home / LOCK, home)
         while not _try_lock(file.fileno()):
             if time.monotonic() >= deadline:
                 raise PublicationError(
@@ -555,6 +556,11 @@ def _try_lock(descriptor: int) -> bool:
 @contextmanager
 def _opened_published(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if not (home / PUBLISHED).exists():
+        if (home / RESTRICTED).exists():
+            raise PublicationError(
+                f"{home / PUBLISHED} is missing, and {RESTRICTED} stands beside it: restore both from a backup, or run "
+                f"again: harmspot --home {home} run"
+            )
         raise PublicationError(f"nothing is published in {home} yet; run: harmspot run --as-of DAY")
     with opened(home / PUBLISHED, None) as connection:
         yield connection

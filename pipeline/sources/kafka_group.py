@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
@@ -138,6 +139,7 @@ class GroupReader:
         self._reported: dict[TopicPartition, int] = {}  # last reported positions of the placed partitions
         self._topic_ids: dict[str, str] = {}
         self._last_read_at = time.monotonic()
+        self._opened_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()  # of connections, as `last_read` begins
         self._is_held = False
         try:
             # Subscribe before any topic request: metadata of topics not yet subscribed to counts as a change on joining
@@ -299,9 +301,14 @@ class GroupReader:
         return lag
 
     def silent_s(self) -> float:
-        """Return the seconds since a broker last sent anything; brokers answer several heartbeats per session."""
-        transports = [connection.transport for connection in list(self._consumer._manager._conns.values())]
-        self._last_read_at = max([self._last_read_at, *(transport.last_read for transport in transports if transport)])
+        """Return the seconds since a broker last sent anything; brokers answer several heartbeats per session.
+
+        A connection that was only accepted, as a broker that hangs does again and again, is no answer.
+        """
+        connections = list(self._consumer._manager._conns.values())
+        for transport in filter(None, (connection.transport for connection in connections)):
+            if transport.last_read > self._opened_at.setdefault(transport, transport.last_read):
+                self._last_read_at = max(self._last_read_at, transport.last_read)
         return time.monotonic() - self._last_read_at
 
     def acknowledge(self, next_offsets: Mapping[batch.TopicPartition, int]) -> None:

@@ -11,6 +11,7 @@ from importlib import resources
 from pipeline.wording.formats import Formats
 
 ENDS = re.compile(r"(?<=[.:;!?])\s+")  # where a text of several sentences may be cut
+FEW_LETTERS = 8  # of a pattern's own
 FIELD = re.compile(r"\{(\w+)\}")
 FIGURE = r"(?:less than |more than )?[-+<>]?[\d,.]*\d%?"
 CODE = r"\d[\w.-]*|[^\W\d_](?:[\d.-][\w.-]*)?"  # name of an area that is a bare number or letter
@@ -59,8 +60,10 @@ def translated(english: str, lookup: Callable[[str], str], formats: Formats) -> 
 
 
 def _one(english: str, lookup: Callable[[str], str], formats: Formats) -> str | None:
+    is_one = ENDS.search(english) is None
     for pattern, expression in _expressions():
-        found = expression.fullmatch(english)
+        # A pattern of hardly any words, such as "{name} and {name_2}", would fit any two sentences.
+        found = expression.fullmatch(english) if is_one or len(FIELD.sub("", pattern)) > FEW_LETTERS else None
         if found and ((said := lookup(pattern)) != pattern or not FIELD.search(pattern)):
             fields = {name: _field(value, lookup, formats) for name, value in found.groupdict().items()}
             return said.format(**fields)

@@ -3,18 +3,23 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator, MutableMapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from flows.schedule.prefect_server import PrefectServerError, prefect_server
+from flows.schedule.prefect_server import KEPT_DAYS, PrefectServerError, prefect_server
+from flows.schedule.server_process import keep_short
+from tests.soak import sample
 
 pytestmark = pytest.mark.integration
+PATIENCE_S = 600
 
 RUN = """
 import sys
@@ -28,6 +33,30 @@ with prefect_server(Path(sys.argv[1])) as wait_for_server:
     wait_for_server()
     flow(name="nothing")(lambda: None)()
     print([name for name in sys.modules if name.startswith("prefect.server")], flush=True)
+    sys.stdin.read()
+"""
+
+
+RUNS = """
+import sys
+from pathlib import Path
+
+from flows.schedule.prefect_server import prefect_server
+
+with prefect_server(Path(sys.argv[1])) as wait_for_server:
+    from prefect import flow, task
+    from prefect.artifacts import create_markdown_artifact
+
+    @flow(name="harmspot-daily")
+    def daily():
+        for stage in ("read", "rank", "publish"):
+            task(name=stage)(lambda: None)()
+        create_markdown_artifact(key="run-summary", markdown="# Run" + " and what it counted" * 100)
+
+    wait_for_server()
+    for _ in range(int(sys.argv[2])):
+        daily()
+    print("done", flush=True)
     sys.stdin.read()
 """
 
@@ -105,3 +134,58 @@ def test_the_web_pages_are_told_where_the_api_is(
         root = wait_for_server()
         with urllib.request.urlopen(f"{root}/ui-settings", timeout=60) as answer:
             assert json.load(answer)["api_url"] == f"{root}/api" == environment["PREFECT_API_URL"]
+
+
+def rows_of(database: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(database)) as connection:
+        return {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("flow_run", "task_run", "artifact")
+        }
+
+
+OLD = {"flow_run": ["end_time"], "events": ["occurred"], "event_resources": ["occurred", "updated"]}
+
+
+def let_time_pass(database: Path, days: int) -> None:
+    """Make everything in the database as much older."""
+    with closing(sqlite3.connect(database)) as connection:
+        for table, columns in OLD.items():
+            for column in columns:
+                connection.execute(f"UPDATE {table} SET {column} = datetime({column}, '-{days} days')")
+        connection.commit()
+
+
+@pytest.mark.sampled
+def test_what_runs_leave_with_the_server_is_dropped_after_some_days(tmp_path: Path, migrated: Path) -> None:
+    shutil.copytree(migrated, tmp_path / "prefect")
+    database, count = tmp_path / "prefect" / "prefect.db", sample(3, whole=40)
+    sizes, (earlier, kept) = [], ({}, {})
+    for _ in range(sample(2, whole=4)):
+        with subprocess.Popen(
+            [sys.executable, "-c", RUNS, str(tmp_path), str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as runs:
+            assert runs.stdin and runs.stdout
+            assert runs.stdout.readline() == b"done\n"
+            deadline = time.monotonic() + PATIENCE_S
+            while rows_of(database)["flow_run"] > count and time.monotonic() < deadline:
+                time.sleep(0.2)  # the server drops what is old when it starts
+            runs.stdin.close()
+        kept = rows_of(database)
+        assert kept["flow_run"] == count
+        assert earlier in ({}, kept)
+        earlier = kept
+        sizes.append(database.stat().st_size)
+        let_time_pass(database, KEPT_DAYS + 1)
+    assert sizes[-1] <= 1.3 * sizes[0], sizes
+
+
+def test_the_log_of_the_server_keeps_its_newest_lines(tmp_path: Path) -> None:
+    with (tmp_path / "server.log").open("a+b") as log:
+        for number in range(1000):
+            log.write(b"line %d\n" % number)
+            log.flush()
+            keep_short(log.fileno(), 2000)
+    lines = (tmp_path / "server.log").read_text().splitlines()
+    assert lines == [f"line {number}" for number in range(1000 - len(lines), 1000)]
+    assert 1000 <= (tmp_path / "server.log").stat().st_size <= 2010

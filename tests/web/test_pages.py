@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from threading import Thread
 from urllib.parse import quote
@@ -255,3 +256,22 @@ PARAMETERS = st.dictionaries(
 @given(page=st.sampled_from([*GETS, "/detail", "/sign-in"]), asked=PARAMETERS)
 def test_no_parameters_make_a_page_fail(looked_at: Browser, page: str, asked: dict[str, str]) -> None:
     assert looked_at.get(page, params=asked).status_code in (200, 404)
+
+
+def test_the_brief_of_the_run_and_of_an_area_is_one_click_away(looked_at: Browser, town_run: TownRun) -> None:
+    area = town_run.published("area_ranking").iloc[0]
+    run_id = town_run.summary.run_id
+    assert f'href="/brief.pdf?run={run_id}"' in looked_at.get("/").text
+    opened = looked_at.get(f"/detail?run={run_id}&open=area:{area['area_id']}").text
+    link = re.search(r'href="(/brief\.pdf\?run=[^"]+)"', opened)
+    assert link
+    for path, start, name in (
+        (f"/brief.pdf?run={run_id}", b"%PDF", "brief-2026-01-01.pdf"),
+        (f"/brief.html?run={run_id}", b"<!doctype html>", "brief-2026-01-01.html"),
+        (unescape(link[1]), b"%PDF", f"brief-2026-01-01-{area['area_name'].replace(' ', '-')}.pdf"),
+    ):
+        answer = looked_at.get(path)
+        assert answer.status_code == 200 and answer.content.startswith(start), path
+        assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{name}"
+    assert looked_at.get("/brief.docx").status_code == 404
+    assert looked_at.get("/brief.pdf?area=nowhere").status_code == 404

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from flows.home.home import Home
 from pipeline.errors import HarmspotError, PublicationError, StoreBusyError
+from pipeline.privacy.pii_guard import without_people
 from pipeline.publication.publish import runs
 from web.gis import documents, openapi
 from web.gis.answer import (
@@ -239,7 +240,7 @@ class MapService:
 
 def problem(status: int, words: str) -> Response:
     """Return a refusal in words, as OGC API has it."""
-    return json_answer({"code": CODES.get(status, "Refused"), "description": words}, status=status)
+    return json_answer({"code": CODES.get(status, "Refused"), "description": without_people(words)}, status=status)
 
 
 def is_open(home: Home) -> bool:

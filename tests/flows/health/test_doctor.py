@@ -123,3 +123,15 @@ def test_a_broker_that_does_not_answer_is_told_in_words(home: Home, monkeypatch:
     monkeypatch.setenv("HARMSPOT__INGEST__SOURCES", "[kafka]")
     found = findings(Home(home.path, home.config_file, CLOCK, home.progress)).loc["kafka"]
     assert found["state"] == "fault" and "No Kafka broker answers at 127.0.0.1:1" in found["detail"]
+
+
+def test_a_day_without_a_run_is_told_where_no_schedule_ever_served(run_home: Home) -> None:
+    today, tomorrow = CLOCK, CLOCK + timedelta(days=1)
+    states = {
+        at: findings(Home(run_home.path, run_home.config_file, at, run_home.progress)).loc["schedule"]
+        for at in (today, tomorrow)
+    }
+    assert states[today]["state"] == "ok"
+    assert states[tomorrow]["state"] == "warning"
+    assert "no run for today, due at 2026-01-02 05:00" in states[tomorrow]["detail"]
+    assert "run` does it" in states[tomorrow]["detail"]

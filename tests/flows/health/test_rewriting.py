@@ -1,9 +1,10 @@
 """Databases written anew: smaller, under another key, and the same rows, whoever is killed on the way."""
 
+import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -19,6 +20,7 @@ from pipeline.database import attach, connect
 from pipeline.errors import KeyFileError, PublicationError, StoreError
 from pipeline.privacy.keys import KEY_VARIABLE, is_rotating, load_key, read_key
 from pipeline.publication.publish import changed_tables, publication_lock
+from tests.soak import sample
 from tests.town import TownRun
 from tests.users import PASSWORD, name_in
 
@@ -89,12 +91,39 @@ class Killed(BaseException):
     """Stands for a kill: nothing catches it on its way."""
 
 
+def kept_rows(home: Home) -> dict[str, dict[str, list[object]]]:
+    """The rows of a home save how far the access log went, which each rotation changes."""
+    return {
+        name: {table: rows for table, rows in tables.items() if table != "log_mark"}
+        for name, tables in rows_in(home).items()
+    }
+
+
+def problems(home: Home) -> list[str]:
+    """What is wrong with the access log and with what was published."""
+    return [*check_log(home), *(changed_tables(home.path, home.key) if home.published.exists() else [])]
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(
+    ("which", "steps", "stops"),
+    [
+        pytest.param("real_home", 4, range(4), id="key, store, users, key"),
+        pytest.param("home", 5, sample([2], whole=range(5)), id="key, store, restricted, published, key"),
+    ],
+)
 def test_a_rotation_killed_at_any_step_leaves_all_readable_and_is_completed_by_a_repeat(
-    real_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    which: str,
+    steps: int,
+    stops: Iterable[int],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    replace, before = complete_file.os.replace, rows_in(real_home)
-    for stop in range(9):  # before the first file gets its name, before the second …
-        path = Path(shutil.copytree(real_home.path, tmp_path / f"home {stop}"))
+    original: Home = request.getfixturevalue(which)
+    replace, before = complete_file.os.replace, kept_rows(original)
+    for stop in stops:  # before the first file gets its name, before the second …
+        path = Path(shutil.copytree(original.path, tmp_path / f"home {stop}"))
         count = iter(range(9))
 
         def killing(source: Path, target: Path, stop: int = stop, count: Iterator[int] = count) -> None:
@@ -102,21 +131,27 @@ def test_a_rotation_killed_at_any_step_leaves_all_readable_and_is_completed_by_a
                 raise Killed
             replace(source, target)
 
+        def home_left(path: Path = path) -> Home:
+            return Home(path, original.config_file, original.clock, lambda text: None)
+
         monkeypatch.setattr(complete_file.os, "replace", killing)
-        with suppress(Killed):
-            rotate_key(Home(path, progress=lambda text: None))
-            break
+        with pytest.raises(Killed):
+            rotate_key(home_left())
         monkeypatch.setattr(complete_file.os, "replace", replace)
-        left = Home(path, progress=lambda text: None)
-        assert rows_in(left)["users.duckdb"] == before["users.duckdb"]  # every file opens by the key file
-        assert check_log(left) == []
+        left = home_left()
+        assert kept_rows(left) == before  # every file opens by the key file
+        assert problems(left) == []
+        monkeypatch.setattr(complete_file.os, "replace", counted := Mock(side_effect=replace))
         rotate_key(left)
-        done = Home(path)
+        monkeypatch.setattr(complete_file.os, "replace", replace)
+        assert counted.call_count == steps - (stop > 0)  # a repeat has the new key already
+        done = home_left()
         assert not is_rotating(done.key)
-        assert done.key.encryption != real_home.key.encryption
-        assert rows_in(done)["users.duckdb"] == before["users.duckdb"]
-    assert stop == 4  # key, store, users, key
-    assert log_in(Home(path), name_in("auditor"), PASSWORD, "to try the new key")
+        assert done.key.encryption != original.key.encryption
+        assert kept_rows(done) == before
+        assert problems(done) == []
+    if which == "real_home":
+        assert log_in(home_left(), name_in("auditor"), PASSWORD, "to try the new key")
 
 
 def test_a_backup_made_before_is_restored_with_the_key_of_before(real_home: Home, tmp_path: Path) -> None:
@@ -151,3 +186,30 @@ def test_compaction_waits_its_turn(home: Home) -> None:
         patch.setattr("flows.decisions.desk.PUBLISHING_S", -home.settings.store.wait_s)
         with pytest.raises(PublicationError, match="another process"):
             compact(home)
+
+
+def owners(folder: Path) -> dict[str, tuple[int, int, int]]:
+    return {
+        str(path.relative_to(folder)): (path.stat().st_uid, path.stat().st_gid, path.stat().st_mode & 0o777)
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can work in the home of another user")
+def test_what_root_writes_anew_in_the_home_of_another_user_stays_that_users(
+    real_home: Home, token_of: Callable[[str], str], tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    home = Home(Path(shutil.copytree(real_home.path, theirs / "home")), progress=lambda text: None)
+    for path in (theirs, home.path, *home.path.rglob("*")):
+        os.chown(path, 65534, 65533)
+    home.store.chmod(0o640)
+    before = owners(home.path)
+    back_up(home, theirs / "backup")
+    rotate_key(home, theirs / "old")
+    compact(home)
+    restore(Home(theirs / "again", progress=lambda text: None), theirs / "backup", *read_key(theirs / "old"))
+    after = owners(theirs)
+    assert {name: after[f"home/{name}"] for name in before} == before
+    assert {owner[:2] for owner in after.values()} == {(65534, 65533)}

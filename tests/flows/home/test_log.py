@@ -219,3 +219,18 @@ def test_what_a_load_says_goes_the_same_way(
     events.write_text('{"specversion": "1.0"}\n')
     load_file(new_home(tmp_path / "home", progress=log.write), events, None)
     assert [line["message"] for line in lines()] == [f"jsonl:{events}: 1 rows, 0 stored, 1 dead"]
+
+
+UNAWAITED = """
+from flows.home import log
+log.start("json")
+async def answered(): pass
+answered()
+"""
+
+
+def test_a_warning_of_python_is_a_line_as_all_others_without_its_text() -> None:
+    """Such as Prefect's, of what it had not awaited when a signal ended it."""
+    done = subprocess.run([sys.executable, "-c", UNAWAITED], capture_output=True, text=True, check=True)
+    (line,) = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (line["level"], line["message"]) == ("warning", "RuntimeWarning at <string>:5")

@@ -5,12 +5,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from flows.home.home import Home
 from flows.home.served import is_served, only_schedule
 from flows.schedule import prefect_server as room
 from flows.schedule.prefect_server import PrefectServerError, prefect_server
@@ -18,6 +19,21 @@ from pipeline.errors import StoreBusyError
 
 # In place of the server: a process that ends when its standard input does.
 IDLE = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+STARTING = """
+import sys
+from contextlib import contextmanager
+from flows.command import main
+from flows.schedule import prefect_server
+
+@contextmanager
+def server(*_, **__):
+    print([name for name in sys.modules if name.partition(".")[0] == "prefect"])
+    raise KeyboardInterrupt
+    yield
+
+prefect_server.prefect_server = server
+main()
+"""
 STUBBORN = """
 import signal
 from flows.schedule import server_process
@@ -136,3 +152,13 @@ def test_a_server_whose_shutdown_hangs_does_not_outlive_its_parent() -> None:
     done = subprocess.run([sys.executable, "-c", STUBBORN], stdin=subprocess.DEVNULL, check=False, timeout=60)
     assert done.returncode == 1
     assert time.monotonic() - began < 30
+
+
+def test_a_schedule_imports_prefect_only_once_its_address_is_set(
+    loaded_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    """Prefect reads its settings when it is imported, and would else start a server of its own."""
+    home = loaded_home(tmp_path / "home")
+    arguments = ["--home", str(home.path), "--config", str(home.config_file), "schedule"]
+    done = subprocess.run([sys.executable, "-c", STARTING, *arguments], capture_output=True, text=True, check=False)
+    assert done.stdout == "[]\n", done.stderr

@@ -2,10 +2,12 @@
 
 import logging
 import socket
+import time
 from collections.abc import Iterator
 from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -119,3 +121,21 @@ def test_a_partition_that_nobody_has_taken_yet_is_told(monkeypatch: pytest.Monke
     assert found["lag: incidents[0]"][1:] == ("ok", "0 behind, read to 5 of 5", 0)
     assert found["lag: incidents[1]"].value == 30
     assert "30 behind, not taken yet" in found["lag: incidents[1]"].detail
+
+
+def test_a_broker_that_only_accepts_connections_is_silent() -> None:
+    """One that hangs lets the client connect again and again, and says nothing."""
+
+    class Transport:
+        def __init__(self) -> None:
+            self.last_read = time.monotonic()  # as the client has it, before anything is read
+
+    reader = GroupReader.__new__(GroupReader)
+    connections = {"dead": SimpleNamespace(transport=None)}
+    reader._consumer = SimpleNamespace(_manager=SimpleNamespace(_conns=connections))
+    reader._last_read_at, reader._opened_at = time.monotonic() - 100, WeakKeyDictionary()
+    for _ in range(3):
+        connections["again"] = SimpleNamespace(transport=Transport())
+        assert reader.silent_s() >= 100
+    connections["again"].transport.last_read += 0.001
+    assert reader.silent_s() < 50

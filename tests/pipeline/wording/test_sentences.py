@@ -126,6 +126,15 @@ def test_several_sentences_in_one_text_are_read_one_by_one():
                          "(hubo 36).")  # fmt: skip
 
 
+def test_two_sentences_with_an_and_are_no_two_names() -> None:
+    said = read_catalogue("es").sentence(
+        "Next on the list is District 9, with a chance of 44% of being among the 5 worst (the list begins at 60%). "
+        "It is far from the list, and would be on it with 98 more reports of violence with injury in the last 30 days "
+        "(there were 36)."
+    )
+    assert said.startswith("La siguiente en la lista es Distrito 9") and "Está lejos de la lista, y entraría" in said
+
+
 def test_an_unknown_sentence_stays_and_is_marked_as_english():
     assert read_catalogue("es").sentence_html("A <note> of the force.") == (
         '<span lang="en">A &lt;note&gt; of the force.</span>'

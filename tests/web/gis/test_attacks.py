@@ -101,6 +101,12 @@ def test_what_is_not_there_is_told_so(path: str, client: Client) -> None:
     assert client.json("/collections/cells/items", 404, run="' OR 1=1")["code"] == "NotFound"
 
 
+def test_an_error_repeats_no_person(client: Client) -> None:
+    person = f"p_{'0' * 32}"
+    for asked in ({"filter": f"rank = '{person}'"}, {"filter": f"{person} = 1"}, {"run": person}, {person: "1"}):
+        assert person not in client.get(f"/gis{ITEMS}", params=asked).text
+
+
 def test_nothing_is_written(client: Client) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert client.request(method, f"/gis{ITEMS}").status_code == 405

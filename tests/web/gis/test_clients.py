@@ -14,6 +14,37 @@ from owslib.ogcapi.features import Features
 
 from web.gis.collection import Collection
 
+DRAWN_BY_QGIS = """
+import os, sys
+from urllib.parse import quote
+from qgis.core import *
+from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtGui import QColor
+app = QgsApplication([], False)
+app.initQgis()
+url = quote(sys.argv[1] + "/collections/cells/tiles/WebMercatorQuad/{z}/{y}/{x}", safe="")
+layer = QgsVectorTileLayer(f"type=xyz&url={url}&zmin=9&zmax=13", "cells")
+style = QgsVectorTileBasicRendererStyle("red", "", QgsWkbTypes.PolygonGeometry)
+style.setSymbol(QgsFillSymbol.createSimple({"color": "red", "outline_style": "no"}))
+renderer = QgsVectorTileBasicRenderer()
+renderer.setStyles([style])
+layer.setRenderer(renderer)
+west, south, east, north = map(float, sys.argv[2:])
+width, height = east - west, north - south
+settings = QgsMapSettings()
+settings.setLayers([layer])
+settings.setDestinationCrs(QgsCoordinateReferenceSystem("EPSG:3857"))
+settings.setOutputSize(QSize(400, 400))
+settings.setBackgroundColor(QColor("white"))
+settings.setExtent(QgsRectangle(west - width, south - height, east + width, north + height))
+job = QgsMapRendererSequentialJob(settings)
+job.start()
+job.waitForFinished()
+image = job.renderedImage()
+at = [(x, y) for x in range(0, 400, 2) for y in range(0, 400, 2) if QColor(image.pixel(x, y)) != QColor("white")]
+print(layer.isValid(), *(f(side) for side in zip(*at) for f in (min, max)), flush=True)
+os._exit(0)
+"""
 HAS_GDAL = shutil.which("ogr2ogr") is not None
 QGIS = "/usr/bin/python3"
 READ_BY_QGIS = """
@@ -94,3 +125,19 @@ def test_qgis_reads_every_collection(address: str, shown: dict[str, Collection],
     found = json.loads(told.stdout.strip().splitlines()[-1])
     for name in names:
         assert found[name] == [True, sorted(shown[name].ids)], name
+
+
+@pytest.mark.skipif(not has_qgis(), reason="needs QGIS: Debian's python3-qgis")
+def test_qgis_draws_the_tiles_where_the_squares_are(
+    address: str, frames: dict[str, gpd.GeoDataFrame], tmp_path: Path
+) -> None:
+    box = frames["cells"].to_crs(3857).total_bounds  # the middle third of the picture in each direction
+    environment = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    command = [QGIS, "-c", DRAWN_BY_QGIS, address, *map(str, box)]
+    told = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
+    is_valid, *sides = told.stdout.split()
+    assert is_valid == "True", told.stderr[-2000:]
+    shape = max(box[2] - box[0], box[3] - box[1]) * 3 / 400  # QGIS widens the shorter side to the picture
+    wide, high = (box[2] - box[0]) / shape, (box[3] - box[1]) / shape
+    expected = [200 - wide / 2, 200 + wide / 2, 200 - high / 2, 200 + high / 2]
+    assert [int(side) for side in sides] == pytest.approx(expected, abs=8)

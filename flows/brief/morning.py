@@ -1,0 +1,98 @@
+"""The morning brief after a daily run: written into the home, mailed if the settings say so. It never fails the run."""
+
+import shutil
+from dataclasses import replace
+
+from flows.brief.make import MadeBrief, make_brief
+from flows.brief.state import LastBrief, read_last_brief, write_last_brief
+from flows.home.home import Home
+from pipeline.complete_folder import completed_folder
+from pipeline.errors import PublicationError
+from pipeline.messages.mail import send_mail
+from pipeline.privacy.pii_guard import without_people
+from pipeline.publication.duckdb_file import version_of
+from pipeline.publication.publish import runs
+
+KEPT_DAYS = 14  # folders of briefs in a home
+TRIES = 3  # as another publication may take the place of the one that is read
+
+
+def morning_brief(home: Home, run_id: str) -> None:
+    """Write and mail the brief of a run that is the latest, usable and valid; log a warning if it cannot be done.
+
+    The brief of a run is mailed once.
+    """
+    try:
+        if home.settings.schedule.brief and _is_of_today(home, run_id):
+            _do(home, run_id)
+    except Exception as error:  # whatever is wrong with a brief, the run is published and complete
+        home.warn(f"  no morning brief of run {run_id}: {_told(error)}")
+
+
+def _is_of_today(home: Home, run_id: str) -> bool:
+    """Return whether a run is what the force is to plan with."""
+    latest = runs(home.path).iloc[-1]
+    return latest["run_id"] == run_id and bool(latest["is_usable"]) and home.now() < latest["valid_to"]
+
+
+def _do(home: Home, run_id: str) -> None:
+    before = read_last_brief(home)
+    last = LastBrief(run_id, mailed_run_id=before.mailed_run_id if before else None)
+    try:
+        made = write_into_home(home, run_id)
+        if last.mailed_run_id != run_id and home.settings.mail.host and not home.is_rehearsal:
+            try:
+                mail_brief(home, made)
+                last = replace(last, mailed_run_id=run_id)
+            except Exception as error:
+                last = replace(last, mail_problem=_told(error))
+                home.warn(f"  the morning brief of run {run_id} is written, and was not mailed: {last.mail_problem}")
+    except Exception as error:
+        last = replace(last, problem=_told(error))
+        raise
+    finally:
+        write_last_brief(home, last)
+
+
+def _told(error: Exception) -> str:
+    return without_people(f"{type(error).__name__}: {error}")
+
+
+def write_into_home(home: Home, run_id: str) -> MadeBrief:
+    """Write the brief of a run into the folder of its day, both files at once; only the last days stay.
+
+    Raises
+    ------
+    PublicationError
+        It cannot be made, or the publication changes again and again meanwhile.
+    """
+    for _ in range(TRIES):
+        version = version_of(home.published)
+        made = make_brief(home, run_id)
+        with completed_folder(home.briefs / made.day, run_id) as fresh:
+            for name, content in made.files.items():
+                (fresh / name).write_bytes(content)
+            if version_of(home.published) == version:  # else an embargo may have begun
+                break
+            for name in made.files:
+                (fresh / name).unlink()
+    else:
+        raise PublicationError(f"the publication changed {TRIES} times while the brief of run {run_id} was written")
+    days = sorted(path for path in home.briefs.glob("????-??-??") if path.is_dir())
+    for old in days[:-KEPT_DAYS]:
+        shutil.rmtree(old)
+    return made
+
+
+def mail_brief(home: Home, made: MadeBrief) -> None:
+    """Send a brief to the recipients of section mail.
+
+    Raises
+    ------
+    MailError
+        The server does not take it.
+    """
+    brief = made.brief
+    text = "\n".join([*brief.alarms, *brief.summary, "", brief.foot])
+    subject = f"{brief.title}, {brief.force}, {made.day}"
+    send_mail(home.settings.mail, subject, text, made.files, language=brief.language)
