@@ -103,12 +103,13 @@ def give_to_owner(made: Path, of: Path) -> None:
     """Give what root made to the owner of the file or folder `of`, or, if that is not there, of the folder it is in.
 
     Root may work in the home of another user, whose processes must be able to go on. Others can only make what is
-    theirs.
+    theirs. Where root may not either, as on a share of another machine, the owner stays.
     """
     if os.geteuid() == 0:
         owner = (of if of.exists() else of.parent).stat()
         for path in (made, *made.rglob("*")) if made.is_dir() else (made,):
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+            with suppress(PermissionError):
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def unfinished(path: Path) -> Path:

@@ -57,8 +57,8 @@ def completed_folder(path: Path, making: str, *, beside: Path | None = None) -> 
             (fresh / NOTE).write_text("\n".join([making, *made]) + "\n", encoding="utf-8")
             for name in (*made, NOTE):
                 flush(fresh / name)
+            give_to_owner(fresh, path)  # before files of others come in, which keep theirs
             _take_over(path, fresh)
-            give_to_owner(fresh, path)
             flush(fresh)
             if beside:
                 flush(unfinished(beside))

@@ -1,7 +1,9 @@
 """The application: who is let in, what is served, and what an error says."""
 
 import logging
+from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
+from typing import TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -29,6 +31,7 @@ from web.gis.service import PATH as MAP_PATH
 from web.gis.service import MapService, is_open
 
 OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz", "/metrics")
+Found = TypeVar("Found")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -87,10 +90,10 @@ class Door:
             return self._reading(token_of(request.headers.get("authorization", "")) or token, address)
         is_open = request.url.path.startswith(OPEN_PATHS)
         if token is not None and not is_open:
-            visitor = board.visitors.visitor(token)
-            request.scope["harmspot.visitor"] = visitor
-            if visitor is None and TOKEN_FORM.fullmatch(token) and board.attempts.is_too_many(address):
+            visitor, is_too_many = self._looked_up(board.visitors.visitor, token, address)
+            if is_too_many:
                 return PlainTextResponse("Too many sessions that nobody knows; wait a minute.", 429)
+            request.scope["harmspot.visitor"] = visitor
         if is_open or board.visitor_of(request):
             return None
         log_refusal(request.scope, 401)
@@ -99,11 +102,28 @@ class Door:
     def _reading(self, token: str | None, address: str) -> Response | None:
         """Return the answer to whoever may not read the map service."""
         board = self._board
-        if is_open(board.home) or board.visitors.may_read(token):
+        if is_open(board.home):
             return None
-        if token is not None and board.attempts.is_too_many(address):
+        may_read, is_too_many = self._looked_up(board.visitors.may_read, token, address)
+        if is_too_many:
             return PlainTextResponse("Too many tokens that nobody knows; wait a minute.", 429)
-        return needs_token()
+        return None if may_read else needs_token()
+
+    def _looked_up(
+        self, look_up: Callable[[str | None], Found], token: str | None, address: str
+    ) -> tuple[Found | None, bool]:
+        """Return what is found of a token, and whether it is one guess too many of an address: then nobody looks.
+
+        A guess counts before it is looked up, as many may come at once; a token that is known is none.
+        """
+        visitors, attempts = self._board.visitors, self._board.attempts
+        is_guess = token is not None and TOKEN_FORM.fullmatch(token) is not None and not visitors.is_remembered(token)
+        if is_guess and attempts.is_too_many(address):
+            return None, True
+        found = look_up(token)
+        if is_guess and found:
+            attempts.take_back(address)
+        return found, False
 
 
 def _cookies(request: Request) -> dict[str, str]:

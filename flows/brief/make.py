@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import shapely
 
 from flows.home.home import Home
 from flows.outputs.explain import find_area
@@ -35,9 +36,11 @@ OF_FORCE = ("run", "area_ranking", "area_set_ranking", "scoreboard", "enforcemen
 
 @dataclass(frozen=True, slots=True)
 class MadeBrief:
-    """A brief: what it says, its local day, and its files by name, PDF and page."""
+    """A brief: what it says, its run, its area if it is of one, its local day, and its files by name, PDF and page."""
 
     brief: Brief
+    run_id: str
+    area_id: str | None
     day: str
     files: Mapping[str, bytes]
 
@@ -56,14 +59,16 @@ def make_brief(home: Home, run_id: str | None = None, area: str | None = None) -
     cell_count = len(tables["cell_forecast"])
     row = find_area(home, area, run["run_id"]) if area else None
     shapes = _shapes(home, run, tables)
-    if row:
-        tables = _of_area(tables, row["area_id"])
-        shapes = {name: layer[layer["area_id"].eq(row["area_id"])] for name, layer in shapes.items()}
+    area_id = row["area_id"] if row else None
+    if area_id:
+        shapes = {name: layer[layer["area_id"].eq(area_id)] for name, layer in shapes.items()}
+        tables = _of_area(tables, area_id, shapes["areas"].union_all())
     catalogue, notices, force = home.catalogue, home.settings.notices, home.settings.force
     language = catalogue.language if catalogue.language in notices.languages else notices.languages[0]
     asked = Asked(
         run=run,
         tables=tables,
+        area_id=area_id,
         area=catalogue.sentence(area_label(row["area_name"])) if row else None,
         cell_count=cell_count,
         axes=AXES,
@@ -76,7 +81,7 @@ def make_brief(home: Home, run_id: str | None = None, area: str | None = None) -
     )
     first = first_page(asked)
     brief = Brief(**first, sections=later_sections(asked, first["places"], ANSWERS, STATES))
-    drawing = draw_map(shapes)
+    drawing = draw_map(shapes, cell_count=cell_count, always=[place.cell_id for place in brief.places])
     svg = draw_brief_map(drawing, brief.places, catalogue, is_one_area=row is not None)
     words = words_for(drawing, brief.places, catalogue)
     key = key_of(run, asked.ranked, catalogue, is_one_area=row is not None)
@@ -84,7 +89,7 @@ def make_brief(home: Home, run_id: str | None = None, area: str | None = None) -
     pdf = brief_pdf(brief, svg, words, key, made_at=run["as_of"].to_pydatetime())
     day = f"{run['as_of'].astimezone(asked.zone):%Y-%m-%d}"
     name = _file_name(day, asked.area)
-    return MadeBrief(brief, day, {f"{name}.pdf": pdf, f"{name}.html": html})
+    return MadeBrief(brief, run["run_id"], area_id, day, {f"{name}.pdf": pdf, f"{name}.html": html})
 
 
 def _file_name(day: str, area: str | None) -> str:
@@ -98,12 +103,26 @@ def _shapes(home: Home, run: Mapping[str, Any], tables: Mapping[str, pd.DataFram
     return {**place_layers(Drawn(tables, run, drawn), only=("areas", "cells"))}
 
 
-def _of_area(tables: Mapping[str, pd.DataFrame], area_id: str) -> dict[str, pd.DataFrame]:
-    """Return the rows about an area; tables of the whole force stay as they are."""
+def _of_area(tables: Mapping[str, pd.DataFrame], area_id: str, outline: shapely.Geometry) -> dict[str, pd.DataFrame]:
+    """Return the rows about an area of this outline; tables of the whole force stay as they are."""
     found = {
         name: table if name in OF_FORCE or "area_id" not in table else table[table["area_id"].eq(area_id)]
         for name, table in tables.items()
     }
-    markets = set(tables["market"].loc[tables["market"]["area_id"].eq(area_id), "market_id"])
-    changes = tables["place_change"]
-    return found | {"place_change": changes[changes["place_id"].isin({area_id, *markets})]}
+    return found | {"place_change": _changes_in(tables, area_id, outline)}
+
+
+def _changes_in(tables: Mapping[str, pd.DataFrame], area_id: str, outline: shapely.Geometry) -> pd.DataFrame:
+    """Return the changes of an area and of the places that reach into it; `is_unplaced` may lie in any area."""
+    changes, hotspots, markets = (tables[name] for name in ("place_change", "hotspot", "market"))
+    here = {area_id, *markets.loc[markets["area_id"].eq(area_id), "market_id"]}
+    own = {
+        **dict(zip(hotspots["hotspot_id"], hotspots["geometry_wkb"], strict=True)),
+        **dict(zip(markets["market_id"], markets["geometry_wkb"], strict=True)),
+    }
+    drawn = changes["geometry_wkb"].where(changes["geometry_wkb"].notna(), changes["place_id"].map(own))
+    shapes = shapely.from_wkb([bytes(wkb) if isinstance(wkb, bytes | bytearray) else None for wkb in drawn])
+    reaches = shapely.area(shapely.intersection(shapes, outline)) > 0
+    is_here = changes["place_id"].isin(here) | reaches
+    is_unplaced = changes["place_kind"].ne("area") & drawn.isna() & ~is_here
+    return changes.assign(is_unplaced=is_unplaced)[is_here | is_unplaced]

@@ -37,21 +37,59 @@ def _is_of_today(home: Home, run_id: str) -> bool:
 
 def _do(home: Home, run_id: str) -> None:
     before = read_last_brief(home)
+    is_mailed = before is not None and before.mailed_run_id == run_id
     last = LastBrief(run_id, mailed_run_id=before.mailed_run_id if before else None)
     try:
         made = write_into_home(home, run_id)
-        if last.mailed_run_id != run_id and home.settings.mail.host and not home.is_rehearsal:
+        if before and is_mailed:
+            last = replace(last, mail_problem=before.mail_problem)  # some did not get it
+        elif _is_mailing(home):
             try:
-                mail_brief(home, made)
-                last = replace(last, mailed_run_id=run_id)
+                last = replace(last, mail_problem=mail_brief(home, made), mailed_run_id=run_id)
             except Exception as error:
                 last = replace(last, mail_problem=_told(error))
-                home.warn(f"  the morning brief of run {run_id} is written, and was not mailed: {last.mail_problem}")
+            if last.mail_problem:
+                told = "not mailed to all" if last.mailed_run_id == run_id else "not mailed"
+                home.warn(f"  the morning brief of run {run_id} is written, and was {told}: {last.mail_problem}")
     except Exception as error:
         last = replace(last, problem=_told(error))
         raise
     finally:
         write_last_brief(home, last)
+
+
+def _is_mailing(home: Home) -> bool:
+    """Return whether a home mails its briefs by itself."""
+    return home.settings.mail.host is not None and not home.is_rehearsal
+
+
+def finish_by_hand(home: Home, made: MadeBrief, *, is_mailed: bool) -> str | None:
+    """Keep in the home, or mail, a brief that somebody asked for where its daily run could not, and record it.
+
+    A brief of one area, or of a run before that of the latest brief, is mailed only.
+
+    Returns
+    -------
+    str or None
+        Why some recipients did not get it.
+
+    Raises
+    ------
+    PublicationError, MailError
+        It cannot be kept, or nobody gets it.
+    """
+    last = read_last_brief(home) or LastBrief(made.run_id)
+    is_the_latest = made.area_id is None and made.run_id in (last.run_id, runs(home.path)["run_id"].iloc[-1])
+    if is_the_latest and last.problem:
+        if _is_of_today(home, made.run_id):
+            write_into_home(home, made.run_id)
+        waits = _is_mailing(home) and last.mailed_run_id != made.run_id
+        last = replace(last, run_id=made.run_id, problem=None, mail_problem="it was made by hand" if waits else None)
+        write_last_brief(home, last)
+    problem = mail_brief(home, made) if is_mailed else None
+    if is_the_latest and is_mailed:
+        write_last_brief(home, LastBrief(made.run_id, mailed_run_id=made.run_id, mail_problem=problem))
+    return problem
 
 
 def _told(error: Exception) -> str:
@@ -84,15 +122,15 @@ def write_into_home(home: Home, run_id: str) -> MadeBrief:
     return made
 
 
-def mail_brief(home: Home, made: MadeBrief) -> None:
-    """Send a brief to the recipients of section mail.
+def mail_brief(home: Home, made: MadeBrief) -> str | None:
+    """Send a brief to the recipients of section mail; return why some did not get it.
 
     Raises
     ------
     MailError
-        The server does not take it.
+        The server does not take it for anybody.
     """
     brief = made.brief
     text = "\n".join([*brief.alarms, *brief.summary, "", brief.foot])
     subject = f"{brief.title}, {brief.force}, {made.day}"
-    send_mail(home.settings.mail, subject, text, made.files, language=brief.language)
+    return send_mail(home.settings.mail, subject, text, made.files, language=brief.language)

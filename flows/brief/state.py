@@ -11,7 +11,10 @@ NAME = "last.json"
 
 @dataclass(frozen=True, slots=True)
 class LastBrief:
-    """The latest brief that a daily run was to write; `mailed_run_id` is of the latest that was mailed."""
+    """The latest brief that a daily run was to write; `mailed_run_id` is of the latest that was mailed.
+
+    `mail_problem` is why nobody got it or, where its run is the mailed one, why some did not.
+    """
 
     run_id: str
     problem: str | None = None

@@ -30,9 +30,9 @@ def command(home: "Home", run_id: str | None, area: str | None, out: Path, mail:
       harmspot --home city brief --area 24 --out briefs
     """
     from flows.brief.make import make_brief
-    from flows.brief.morning import mail_brief
+    from flows.brief.morning import finish_by_hand
     from pipeline.complete_file import write_complete
-    from pipeline.errors import SettingsError
+    from pipeline.errors import MailError, SettingsError
 
     if mail and home.settings.mail.host is None:
         raise SettingsError("mail.host is not set; name the force's server, sender and recipients in section mail")
@@ -41,6 +41,7 @@ def command(home: "Home", run_id: str | None, area: str | None, out: Path, mail:
     for name, content in made.files.items():
         write_complete(out / name, content)
         click.echo(out / name)
+    if problem := finish_by_hand(home, made, is_mailed=mail):
+        raise MailError(problem)
     if mail:
-        mail_brief(home, made)
         home.progress(f"mailed to {len(home.settings.mail.recipients)} recipients")

@@ -113,7 +113,8 @@ def code_version() -> str:
         path
         for package in PACKAGES
         for path in sorted((ROOT / package).rglob("*"))
-        if path.suffix in {".py", ".sql", ".yml", ".jinja", ".html", ".css", ".js", ".qml", ".xml", ".po", ".txt"}
+        if path.suffix
+        in {".py", ".sql", ".yml", ".jinja", ".html", ".css", ".js", ".qml", ".xml", ".po", ".txt", ".typ"}
     ]
     return f"{version('harmspot')}+{hash_of_files({str(path.relative_to(ROOT)): path for path in sources})}"
 

@@ -405,8 +405,8 @@ class Settings:
     partners: PartnersSettings
     stream: StreamSettings
     schedule: ScheduleSettings
-    web: WebSettings
     mail: MailSettings
+    web: WebSettings
     log: LogSettings
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flows.home.home import Home
 from flows.home.store_access import mark_reads
-from flows.users.login import refused, session_of
+from flows.users.login import refused, session_of, wait_after_guess
 from models.governance.actors import is_machine, is_thin
 from models.users.look_alikes import name_problem
 from models.users.roles import MAY, may, need_a_person
@@ -40,7 +40,11 @@ def let_in(home: Home, token: str, verbs: Sequence[str]) -> Session:
     AccessError
         As `session_of`, or the role may not, or a service would have to be a person; logged.
     """
-    session = session_of(home, token)
+    try:
+        session = session_of(home, token)
+    except AccessError:
+        wait_after_guess()
+        raise
     refuse_role(home, session, verbs)
     if session.how == TOKEN and (decided := need_a_person(verbs)):
         home.session = session

@@ -82,12 +82,12 @@ def session_of(home: Home, token: str, now: datetime | None = None) -> Session:
     Raises
     ------
     AccessError
-        No such token was given out, or it has expired or was revoked, or its user is disabled; logged.
+        No such token was given out, or it has expired or was revoked, or its user is disabled; logged. Call
+        `wait_after_guess` then, with nothing open for which others wait.
     """
     now = now or datetime.now(UTC)
     held = home.users.token(token_hash(token))
     if held is None:
-        time.sleep(GUESS_S)
         raise refused(home, UNKNOWN, f"no such token; {LOG_IN}")
     user = home.users.by_id(held.user_id)
     if user is None or user.disabled_at:
@@ -98,6 +98,11 @@ def session_of(home: Home, token: str, now: datetime | None = None) -> Session:
         ended = home.local_text(held.expires_at)
         raise refused(home, held.user_id, f"the token of {held.user_id} expired at {ended}; {LOG_IN}")
     return Session(user.user_id, user.role, PASSWORD if held.kind == "session" else TOKEN, held.purpose)
+
+
+def wait_after_guess() -> None:
+    """Let whoever gave a wrong token wait, so that guessing is slow."""
+    time.sleep(GUESS_S)
 
 
 def refused(home: Home, user_id: str, why: str) -> AccessError:

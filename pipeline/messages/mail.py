@@ -1,5 +1,7 @@
 """Mail by SMTP (RFC 5321), encrypted by STARTTLS (RFC 3207) unless the settings say otherwise."""
 
+import contextlib
+import ipaddress
 import re
 import smtplib
 import ssl
@@ -36,6 +38,11 @@ class MailSettings:
             raise SettingsError(f"mail.port={self.port!r}: expected a port from 1 to 65535, such as 587")
         if self.user and self.encryption == "none":
             raise SettingsError("mail.user is set and mail.encryption is none: the password would go unencrypted")
+        if self.encryption == "none" and self.host is not None and not _is_this_machine(self.host):
+            raise SettingsError(
+                f"mail.encryption is none and mail.host={self.host!r} is another machine: the brief would go "
+                "unencrypted; take starttls or tls, or a mail server of this machine, such as localhost"
+            )
         if self.host is not None and not (self.sender and self.recipients):
             raise SettingsError("mail.host is set: expected mail.sender and at least one of mail.recipients, too")
         for address in (*([self.sender] if self.sender else []), *self.recipients):
@@ -52,8 +59,18 @@ class MailSettings:
             raise MailError(f"mail.password_file {self.password_file} cannot be read: {error}") from error
 
 
-def send_mail(settings: MailSettings, subject: str, text: str, files: Mapping[str, bytes], *, language: str) -> None:
-    """Send a mail with files to all recipients; a server that refuses some of them gets it to the others.
+def _is_this_machine(host: str) -> bool:
+    """Return whether a host is this machine by its name or loopback address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # another name
+        return False
+
+
+def send_mail(
+    settings: MailSettings, subject: str, text: str, files: Mapping[str, bytes], *, language: str
+) -> str | None:
+    """Send a mail with files to all recipients; return what the server said if it took it for some of them alone.
 
     Parameters
     ----------
@@ -66,10 +83,15 @@ def send_mail(settings: MailSettings, subject: str, text: str, files: Mapping[st
     language : str
         Of the text.
 
+    Returns
+    -------
+    str or None
+        That some recipients were refused, without their addresses; the others have the mail. None if all have it.
+
     Raises
     ------
     MailError
-        It cannot be sent, or not to all; the message names server and reason, and no address.
+        It was sent to nobody; the message names server and reason, and no address.
     """
     message = EmailMessage()
     message["Subject"], message["From"], message["To"] = subject, settings.sender, ", ".join(settings.recipients)
@@ -80,8 +102,10 @@ def send_mail(settings: MailSettings, subject: str, text: str, files: Mapping[st
         message.add_attachment(content, maintype=kind, subtype=form, filename=name)
     where = f"{settings.host}:{settings.port}"
     try:
-        with _connected(settings) as server:
+        with contextlib.closing(_connected(settings)) as server:
             refused = server.send_message(message)
+            with contextlib.suppress(OSError):  # the mail is taken, whatever the server says to our leaving
+                server.quit()
     except smtplib.SMTPAuthenticationError as error:
         raise MailError(f"the mail server {where} refuses mail.user or its password ({error.smtp_code})") from error
     except smtplib.SMTPResponseException as error:
@@ -94,8 +118,8 @@ def send_mail(settings: MailSettings, subject: str, text: str, files: Mapping[st
         ) from error
     except (OSError, smtplib.SMTPException) as error:
         raise MailError(f"the mail server {where} does not take the mail: {error}; see section mail") from error
-    if refused:
-        raise MailError(f"the mail server {where} refuses {len(refused)} of {len(settings.recipients)} recipients")
+    few = f"{len(refused)} of {len(settings.recipients)} recipients"
+    return f"the mail server {where} refuses {few}; the others have it" if refused else None
 
 
 def _connected(settings: MailSettings) -> smtplib.SMTP:

@@ -5,7 +5,7 @@ length in metres and zooming changes the view box.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import geopandas as gpd
@@ -55,7 +55,9 @@ class Drawing:
         return round_length(self.width_m / 5)
 
 
-def draw_map(shapes: Mapping[str, gpd.GeoDataFrame | None]) -> Drawing:
+def draw_map(
+    shapes: Mapping[str, gpd.GeoDataFrame | None], *, cell_count: int | None = None, always: Collection[str] = ()
+) -> Drawing:
     """Return the drawing of a run.
 
     Parameters
@@ -63,6 +65,10 @@ def draw_map(shapes: Mapping[str, gpd.GeoDataFrame | None]) -> Drawing:
     shapes : mapping of str to geopandas.GeoDataFrame or None
         `areas` (area_ranking columns) and optionally `cells` (cell_forecast columns), `hotspots`, `markets` (their
         tables' columns) and `points_of_interest` (kind), all in one metric coordinate system.
+    cell_count : int, optional
+        Cells of the force, which their ranks are out of; by default those of `cells`, which may be of one area alone.
+    always : collection of str
+        Ids of cells that are drawn whatever their rank; one that is not among the first has grade -1.
 
     Returns
     -------
@@ -80,7 +86,7 @@ def draw_map(shapes: Mapping[str, gpd.GeoDataFrame | None]) -> Drawing:
     _check_crs(shapes)
     frame = _frame(areas)
     detail_m = (frame[2] - frame[0]) * DETAIL_SHARE
-    cells = _drawn_cells(shapes.get("cells"))
+    cells = _drawn_cells(shapes.get("cells"), cell_count, always)
     return Drawing(
         width_m=math.ceil(frame[2] - frame[0]),
         height_m=math.ceil(frame[3] - frame[1]),
@@ -164,12 +170,13 @@ def _named(areas: list[Shape], width_m: float) -> list[Shape]:
     return found
 
 
-def _drawn_cells(cells: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
+def _drawn_cells(cells: gpd.GeoDataFrame | None, cell_count: int | None, always: Collection[str]) -> gpd.GeoDataFrame:
     if cells is None or cells.empty:
         return gpd.GeoDataFrame({"grade": []}, geometry=[])
-    drawn = min(math.ceil(len(cells) * DRAWN_SHARE), DRAWN_MOST)
-    top = cells[(cells["rank"] <= drawn) & (cells["expected_harm"] > 0)].sort_values(["rank", "cell_id"])
-    grade = len(CELL_STEPS) - np.digitize((top["rank"] - 1) / len(cells), CELL_STEPS)
+    count = cell_count or len(cells)
+    is_drawn = (cells["rank"] <= min(math.ceil(count * DRAWN_SHARE), DRAWN_MOST)) & (cells["expected_harm"] > 0)
+    top = cells[is_drawn | cells["cell_id"].isin(always)].sort_values(["rank", "cell_id"])
+    grade = len(CELL_STEPS) - np.digitize((top["rank"] - 1) / count, (*CELL_STEPS, DRAWN_SHARE))
     # Lowest rank first, so that the highest is drawn on top.
     return top.assign(grade=grade).iloc[::-1]
 

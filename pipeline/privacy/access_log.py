@@ -209,8 +209,10 @@ class AccessLog:
 
     def _append(self, entry: dict[str, Any]) -> str:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not self.path.exists()
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        give_to_owner(self.path, self.path.parent)
+        if is_new:
+            give_to_owner(self.path, self.path.parent)
         with os.fdopen(handle, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until closed: two writers must not chain to the same line
             at, last = entry["at"], _time_of(_last_line(file, _end_of_entries(file)))

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from flows.users import login
 from flows.users.accounts import HOLDER, add_user, disable, give_token
 from pipeline.users.users import FREE_GUESSES
 from tests.users import PASSWORD, name_in
-from tests.web.conftest import BELL, LEE, Browser, browser_of
+from tests.web.conftest import BELL, LEE, Browser, browser_of, visiting
 from web.app import create_app
 from web.entrance import security
 from web.entrance.board import COOKIE
@@ -98,6 +99,34 @@ def test_guesses_of_sessions_are_few(real_home: Home, monkeypatch: pytest.Monkey
     assert browser.get("/compare").status_code == 303
     browser.cookies.set(COOKIE, FORGED)
     assert browser.get("/compare").status_code == 429
+
+
+@pytest.mark.parametrize("way", ["cookie", "bearer"])
+def test_guesses_above_the_limit_are_neither_looked_up_nor_logged_and_nobody_waits_for_one(
+    way: str, real_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = browser_of(real_home)
+    stranger = visiting(visitor.app)
+    is_free: list[bool] = []
+    lock = visitor.app._app._board.visitors.lock
+
+    def ask_for_lock(_: float) -> None:
+        other = Thread(target=lambda: is_free.append(lock.acquire(blocking=False) and lock.release() is None))
+        other.start()
+        other.join()
+
+    monkeypatch.setattr(login.time, "sleep", ask_for_lock)
+    visitor.sign_in(name_in("planner"), PASSWORD)  # it counts, too
+    for number in range(200):
+        token = f"hs_{number:043}"
+        headers = {"cookie": f"{COOKIE}={token}"} if way == "cookie" else {"authorization": f"Bearer {token}"}
+        stranger.get("/gis/conformance" if way == "bearer" else "/compare", headers=headers)
+    assert len(refusals(real_home)) == security.ATTEMPTS - 1
+    assert is_free == [True] * (security.ATTEMPTS - 1)
+    assert visitor.get("/nothing-here").status_code == 404  # a session from the same address goes on
+    real_home.session = HOLDER
+    add_user(real_home, "Another", "reader", None)  # so that sessions are looked up anew
+    assert visitor.get("/nothing-here").status_code == 404
 
 
 def test_a_session_is_never_the_one_that_a_browser_brought(real_home: Home) -> None:

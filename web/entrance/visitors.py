@@ -12,7 +12,7 @@ from threading import RLock
 
 from flows.home.home import Home
 from flows.users.admission import marking_reads, refuse_empty_words
-from flows.users.login import log_in, log_in_vouched, log_out, refused, session_of
+from flows.users.login import log_in, log_in_vouched, log_out, refused, session_of, wait_after_guess
 from pipeline.errors import AccessError
 from pipeline.users.credentials import token_hash
 from pipeline.users.session import TOKEN, Session
@@ -61,7 +61,8 @@ class Visitors:
         self.check_purpose(home, purpose)
         if not home.is_rehearsal:
             with self.lock, marking_reads(home, "login"):
-                return log_in(home, name, password, purpose)
+                token = log_in(home, name, password, purpose)
+            return self._remembered(token, home)
         if name not in INVENTED:
             raise AccessError("choose one of the invented names")
         token = f"hs_{secrets.token_urlsafe(32)}"
@@ -71,7 +72,8 @@ class Visitors:
     def sign_in_vouched(self, home: Home, name: str, purpose: str) -> str:
         """Begin a session of a user for whom a provider vouches; raises as `flows.users.login.log_in_vouched`."""
         with self.lock, marking_reads(home, "login"):
-            return log_in_vouched(home, name, purpose)
+            token = log_in_vouched(home, name, purpose)
+        return self._remembered(token, home)
 
     def check_purpose(self, home: Home, purpose: str) -> None:
         """Raise AccessError for a purpose that is missing, says nothing or names somebody."""
@@ -88,6 +90,7 @@ class Visitors:
         if session and session.how == TOKEN:
             with self.lock:
                 refused(self._home, session.user_id, "the board is for people, not for services")
+            self._known.pop(token_hash(token or ""), None)
             return None
         return Visitor(session, token) if session and token else None
 
@@ -107,6 +110,16 @@ class Visitors:
         session = self._known_session(token_hash(token)) if token and TOKEN_FORM.fullmatch(token) else None
         return Visitor(session, token) if session and token and session.how != TOKEN else None
 
+    def is_remembered(self, token: str) -> bool:
+        """Return whether a token was known when it was looked up last: it is no guess, though it may be over."""
+        return token_hash(token) in self._known
+
+    def _remembered(self, token: str, home: Home) -> str:
+        """Remember a session that has just begun, and return its token; the first request looks it up."""
+        assert home.session is not None
+        self._known[token_hash(token)] = ((), 0.0, home.session)
+        return token
+
     def _known_session(self, hashed: str) -> Session | None:
         if self._home.is_rehearsal:
             return self._invented.get(hashed)
@@ -123,6 +136,7 @@ class Visitors:
             with self.lock:
                 session = session_of(home, token)
         except AccessError:
+            wait_after_guess()
             return None
         if len(self._known) > 10_000:
             self._known.clear()

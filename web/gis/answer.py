@@ -115,7 +115,7 @@ def feature(request: Request, base: str, shown: Collection, place: int, system: 
     """Return one feature."""
     here = f"{base}/collections/{quote(shown.name)}"
     links = self_links(request, f"{here}/items/{quote(shown.ids[place], safe='')}", as_page=False, kind=GEOJSON)
-    more = {"run": run_of_answer(shown.day), "links": [*links, link("collection", here)]}
+    more = {"run": run_of_answer(shown.day), "links": [*links, link("collection", here, JSON)]}
     (written,) = _features(shown, [place], system)
     return _body(f"{written[:-1]},{as_json(more)[1:]}", system)
 

@@ -46,9 +46,10 @@ class Asked:
     run : mapping
         The row of table `run`.
     tables : mapping of str to DataFrame
-        Its published tables of places; of one area alone but for those about the whole force.
-    area : str or None
-        The name of the area that the brief is about; None for the whole force.
+        Its published tables of places; of one area alone but for those about the whole force. There `place_change` has
+        `is_unplaced` for places that may lie in any area.
+    area_id, area : str or None
+        Id and name of the area that the brief is about; None for the whole force.
     cell_count : int
         Squares of the whole force.
     axes : mapping
@@ -67,6 +68,7 @@ class Asked:
 
     run: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
+    area_id: str | None
     area: str | None
     cell_count: int
     axes: Mapping[str, Any]
@@ -211,7 +213,12 @@ def _news(asked: Asked) -> str:
     changed = catalogue.plural(
         "{count} real change of a rank or list.", "{count} real changes of ranks and lists.", moved
     )
-    return f"{new}. {changed if moved else catalogue.text('No real change since the run before.')}"
+    unplaced = sum(bool(row.get("is_unplaced")) for row in page_rows(asked.tables["place_change"]))
+    elsewhere = catalogue.plural(
+        "{count} of them may lie in another area.", "{count} of them may lie in another area.", unplaced
+    )
+    told = changed if moved else catalogue.text("No real change since the run before.")
+    return f"{new}. {told}{f' {elsewhere}' if unplaced else ''}"
 
 
 def _places(asked: Asked) -> tuple[Place, ...]:
@@ -279,7 +286,12 @@ def _changes(asked: Asked) -> Section:
     changes = [
         Item(
             short(change_name(row, asked.names, place_names(tables), catalogue)),
-            f"{change_words(row, catalogue)} {catalogue.sentence(row['why'] or '')}".rstrip(),
+            " ".join(
+                filter(
+                    None,
+                    (change_words(row, catalogue), catalogue.sentence(row["why"] or ""), _unplaced(row, catalogue)),
+                )
+            ),
         )
         for row in rows[:CHANGES]
     ]
@@ -291,6 +303,12 @@ def _changes(asked: Asked) -> Section:
     rest = [Part.said(catalogue.plural("{count} more is in the report.", "{count} more are in the report.", more))]
     none = [Part.said(_news(asked))] if not changes and not new else []
     return Section(catalogue.text("What changed"), (*Part.items((*changes, *new)), *none, *(rest if more else [])))
+
+
+def _unplaced(row: Mapping[str, Any], catalogue: Catalogue) -> str:
+    """Return in the brief of an area that a change may lie in another; else nothing."""
+    said = catalogue.text("Of the whole force: this run does not say in which area.")
+    return said if row.get("is_unplaced") else ""
 
 
 def _where(row: Mapping[str, Any], asked: Asked) -> str:
@@ -305,13 +323,10 @@ def _when(row: Mapping[str, Any], asked: Asked) -> str:
 
 
 def _areas(asked: Asked) -> Section:
-    """Return the areas of the list with the reason of each; without a list, or of one area, the first by rank."""
+    """Return the areas of the list with the reason of each; without a list the first by rank, or the area asked for."""
     tables, catalogue = asked.tables, asked.catalogue
     ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
-    if asked.area:
-        chosen = ranking[ranking["area_id"].isin(tables["area_recent"]["area_id"])]
-    else:
-        chosen = ranking[ranking["is_listed"].astype(bool)]
+    chosen = ranking[ranking["area_id"].eq(asked.area_id) if asked.area_id else ranking["is_listed"].astype(bool)]
     title = catalogue.text("The target list, and why") if len(chosen) and not asked.area else catalogue.text("Why")
     shown = (chosen if len(chosen) else ranking).head(AREAS if len(chosen) else 3)
     recent = {row["area_id"]: row for row in page_rows(tables["area_recent"])}

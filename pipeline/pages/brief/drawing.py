@@ -20,17 +20,18 @@ WIDE = 32  # units of a flag
 APART = 28  # units between the middles of a flag and of the circle of an area that it does not cover
 MOST_NAMED = 30  # areas whose names stand below the map
 CELLS = ("#fcd873", "#f7a823", "#dd6a0a", "#7d3103")  # squares, by CELL_STEPS from the last
+OTHERS = "#ffffff"  # squares that are drawn for their letter alone
 
 
 def draw_brief_map(drawing: Drawing, places: Sequence[Any], catalogue: Catalogue, *, is_one_area: bool) -> Markup:
-    """Return the map; `places` have `letter` and `cell_id`."""
+    """Return the map; `places` have `letter` and `cell_id`, each of a square that is drawn."""
     cells = {shape.row["cell_id"]: shape for shape in drawing.cells}
-    stops = [(place.letter, cells[place.cell_id]) for place in places if place.cell_id in cells]
+    stops = [(place.letter, cells[place.cell_id]) for place in places]
     unit = max(drawing.width_m, drawing.height_m) / SIZE
     circles = () if is_one_area else drawing.areas
     svg = page_environment(catalogue=catalogue).get_template("brief_map.svg.jinja").render(
-        drawing=drawing, stops=_pinned(stops, circles, unit), tones=TONES, cells=CELLS, is_one_area=is_one_area,
-        unit=unit,
+        drawing=drawing, stops=_pinned(stops, circles, unit), tones=TONES, cells=CELLS, others=OTHERS,
+        is_one_area=is_one_area, unit=unit,
     )  # fmt: skip
     return Markup(svg)
 
@@ -69,12 +70,12 @@ def key_of(
         ],
     }
     squares = {
-        "words": catalogue.text("Squares where most harm is expected"),
+        "words": catalogue.text("Squares where most harm is expected, of all squares of the force"),
         "colours": [
             {"colour": colour, "words": catalogue.text("worst {share}%", share=catalogue.formats.number(
                 100 * limit, 1 if 100 * limit % 1 else 0))}
             for colour, limit in zip(CELLS, sorted(limits, reverse=True), strict=True)
-        ],
+        ] + [{"colour": OTHERS, "words": catalogue.text("others with a letter")}],
     }  # fmt: skip
     letters = catalogue.text("A letter is a place to be today.")
     ranks = catalogue.text(

@@ -4,7 +4,7 @@ The same content gives the same bytes: nothing depends on the clock, the machine
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache, partial
@@ -26,6 +26,7 @@ FITS: tuple[tuple[int, float, int | None], ...] = (
     (2, 10.0, None), (2, 9.5, None), (2, 9.0, None), (4, 10.0, None), (4, 9.5, None), (4, 9.0, None), (4, 8.5, None),
     (4, 8.0, None), (4, 7.5, None), (4, 7.0, None), (4, 7.0, 300), (4, 7.0, 150), (4, 6.5, 60),
 )  # fmt: skip
+WHOLE = ("alarms", "foot", "link", "svg_words")  # are never cut: what a reader must see, and what is not set in letters
 TOO_LONG = "too long"  # what the template stops with
 FALLBACK = "?"  # in place of a character that the typeface lacks
 
@@ -33,7 +34,7 @@ FALLBACK = "?"  # in place of a character that the typeface lacks
 def brief_pdf(
     brief: Brief, svg: Markup, svg_words: str, key: Sequence[Mapping[str, Any]], *, made_at: datetime
 ) -> bytes:
-    """Return the brief as PDF; texts that are too long for four pages are cut, the page has them whole.
+    """Return the brief as PDF; texts that are too long for four pages are cut (not WHOLE), the page has them whole.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def brief_pdf(
     """
     content = _drawable({**asdict(brief), "svg_words": svg_words, "key": key})
     for pages, size, letters in FITS:
-        shown = content if letters is None else _changed(content, partial(short, most=letters))
+        shown = content if letters is None else _changed(content, partial(short, most=letters), WHOLE)
         inputs = {"brief": json.dumps(shown | {"pages": pages, "size": size}, sort_keys=True), "map": str(svg)}
         try:
             return _compiled(inputs, made_at)
@@ -93,12 +94,12 @@ def _drawable(content: Mapping[str, Any]) -> Any:
     )
 
 
-def _changed(content: Any, change: Callable[[str], str]) -> Any:
-    """Return the content with every text changed."""
+def _changed(content: Any, change: Callable[[str], str], whole: Collection[str] = ()) -> Any:
+    """Return the content with every text changed but those under the names in `whole`."""
     if isinstance(content, str):
         return change(content)
     if isinstance(content, Mapping):
-        return {name: _changed(value, change) for name, value in content.items()}
+        return {name: value if name in whole else _changed(value, change, whole) for name, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_changed(value, change) for value in content]
+        return [_changed(value, change, whole) for value in content]
     return content

@@ -205,7 +205,7 @@ def _ranks(asked: Asked) -> Iterator[Part]:
     """Yield the areas ranked first with the ranks they may have; of one area its own row, too."""
     catalogue, formats = asked.catalogue, asked.catalogue.formats
     ranking = asked.tables["area_ranking"].sort_values(["rank", "area_id"])
-    is_asked = ranking["area_id"].isin(asked.tables["area_recent"]["area_id"]) & bool(asked.area)
+    is_asked = ranking["area_id"].eq(asked.area_id or "")
     shown = ranking[(pd.Series(range(len(ranking)), index=ranking.index) < RANKS) | is_asked]
     yield from Part.table(
         [catalogue.text("Area"), catalogue.text("Rank"), catalogue.text("Likely range of the rank"),

@@ -13,7 +13,7 @@ import pytest
 
 from flows.brief import morning
 from flows.brief.make import MadeBrief, make_brief
-from flows.brief.morning import KEPT_DAYS, morning_brief
+from flows.brief.morning import KEPT_DAYS, finish_by_hand, morning_brief
 from flows.brief.state import read_last_brief
 from flows.health.doctor import CHECKS
 from flows.home.home import Home
@@ -124,6 +124,42 @@ def test_a_mail_that_fails_is_a_warning_and_the_next_run_tries_again(
         received.is_full = False
         morning_brief(home, town_run.summary.run_id)
     assert len(received.envelopes) == 1 and doctor(home)[0] == "ok"
+
+
+def test_one_refused_recipient_is_told_and_the_others_get_it_once(
+    home: Home, town_run: TownRun, tmp_path: Path
+) -> None:
+    with smtp_server(tmp_path, is_encrypted=False) as (received, port, _):
+        use(home, mail_settings(port))
+        received.refused = {"chief@police.example"}
+        for _ in range(2):
+            morning_brief(home, town_run.summary.run_id)
+    assert [one.rcpt_tos for one in received.envelopes] == [["duty@police.example"]]
+    state, detail = doctor(home)
+    assert state == "warning" and "was not mailed to all" in detail and "refuses 1 of 2 recipients" in detail
+    assert sum("not mailed to all" in text for text in home.said) == 1  # type: ignore[attr-defined]
+
+
+def test_a_brief_made_by_hand_mends_what_the_doctor_tells(
+    home: Home, made: MadeBrief, town_run: TownRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> MadeBrief:
+        raise PublicationError("does not fit")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(morning, "make_brief", fail)
+        morning_brief(home, town_run.summary.run_id)
+    of_an_area = dataclasses.replace(made, area_id="a@1")
+    assert finish_by_hand(home, of_an_area, is_mailed=False) is None and "does not fit" in doctor(home)[1]
+    with smtp_server(tmp_path, is_encrypted=False) as (received, port, _):
+        use(home, mail_settings(port))
+        finish_by_hand(home, made, is_mailed=False)  # as the doctor says
+        assert making_of(home.briefs / DAY) == town_run.summary.run_id
+        assert "it was made by hand. Send it" in doctor(home)[1] and not received.envelopes
+        finish_by_hand(home, made, is_mailed=True)  # as it says then
+        assert doctor(home) == ("ok", f"the latest is of run {town_run.summary.run_id}")
+        morning_brief(home, town_run.summary.run_id)
+    assert len(received.envelopes) == 1
 
 
 FAULTS: dict[str, Exception] = {

@@ -23,6 +23,7 @@ FREE = {
     "crackdowns.cost_hi",
     "crackdowns.cost_lo",
     "crackdowns.doubt_factor",
+    "mail",
     "crackdowns.draws",
     "crackdowns.maintenance_share",
     "crackdowns.officer_hours_per_day",

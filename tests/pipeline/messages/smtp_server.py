@@ -25,11 +25,12 @@ HOST = "127.0.0.1"
 
 @dataclass
 class Received:
-    """What came in, and recipients that are refused."""
+    """What came in, recipients that are refused, and what QUIT is answered."""
 
     envelopes: list[Envelope] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     is_full: bool = False
+    goodbye: str = "221 bye"
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
         if address in self.refused:
@@ -42,6 +43,9 @@ class Received:
             return "452 no room"
         self.envelopes.append(envelope)
         return "250 kept"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        return self.goodbye
 
 
 @contextmanager

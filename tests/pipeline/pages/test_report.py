@@ -339,6 +339,16 @@ def test_the_map_draws_the_top_cells_the_greatest_last() -> None:
     assert drawing.scale_m == 1000
 
 
+def test_cells_of_one_area_are_graded_by_those_of_the_force_and_a_cell_asked_for_is_drawn_whatever_its_rank() -> None:
+    layers = shapes(tables())
+    cells = layers["cells"]
+    assert cells is not None
+    some = cells[cells["rank"] % 7 == 2]  # 2, 9, …, of 40
+    drawn = draw_map({**layers, "cells": some}, cell_count=40, always=[cells["cell_id"].iloc[15]]).cells
+    assert [(shape.row["rank"], shape.grade) for shape in drawn] == [(16, -1), (2, 0)]
+    assert {shape.row["rank"]: shape.grade for shape in draw_map(layers).cells}[2] == 0
+
+
 def test_neighbours_keep_their_common_border_when_simplified() -> None:
     wiggle = [(3000 + 0.2 * (i % 2), 10 * i) for i in range(601)]
     west = shapely.Polygon([(0, 6000), (0, 0), *wiggle])

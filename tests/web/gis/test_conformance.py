@@ -43,6 +43,7 @@ def features_core(client: Client) -> None:
             one = client.json(f"/collections/{each['id']}/items/{feature['id']}")
             assert {key: one[key] for key in feature} == feature
             assert {link["rel"] for link in one["links"]} >= {"self", "alternate", "collection"}
+            assert all(link.get("type") for link in one["links"])
     assert client.json(ITEMS, 400, nothing=1)["code"]
     held = client.json("/collections/cells")["extent"]
     box, (begins, ends) = ",".join(map(str, held["spatial"]["bbox"][0])), held["temporal"]["interval"][0]

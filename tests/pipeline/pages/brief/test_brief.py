@@ -16,6 +16,7 @@ from pypdf import PdfReader
 from models.places.axes import AXES
 from pipeline.errors import PublicationError
 from pipeline.map_link import DEFAULT
+from pipeline.pages.brief import pdf as pdf_module
 from pipeline.pages.brief.brief import Asked, Brief, first_page
 from pipeline.pages.brief.drawing import draw_brief_map, key_of, words_for
 from pipeline.pages.brief.page import brief_page
@@ -64,7 +65,8 @@ def all_tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
 
 def asked(of: dict[str, pd.DataFrame] | None = None, **how: Any) -> Asked:
     given = {
-        "run": {**RUN, "predecessor_run_id": "r0"}, "tables": of or all_tables(), "area": None, "cell_count": 40,
+        "run": {**RUN, "predecessor_run_id": "r0"}, "tables": of or all_tables(), "area_id": None, "area": None,
+        "cell_count": 40,
         "axes": AXES, "written_at": datetime(2026, 3, 1, 12, tzinfo=UTC), "catalogue": Catalogue(), "link": DEFAULT,
         "shifts": {"early": (420, 900), "late": (900, 1380), "night": (1380, 420)}, "help_contact": "Ask anybody",
         "complaint_route": "Write to us",
@@ -85,7 +87,7 @@ def usual() -> Brief:
 @cache
 def of_map() -> tuple[Any, str, Any]:
     """The map, what it shows, what its colours mean."""
-    drawing = draw_map(shapes(tables()))
+    drawing = draw_map(shapes(tables()), always=[place.cell_id for place in usual().places])
     svg = draw_brief_map(drawing, usual().places, Catalogue(), is_one_area=False)
     return svg, words_for(drawing, usual().places, Catalogue()), key_of(RUN, MANY, Catalogue(), is_one_area=False)
 
@@ -211,6 +213,37 @@ def test_what_never_fits_is_refused_with_the_way_out() -> None:
     with pytest.raises(PublicationError, match="does not fit on four pages"):
         made(brief)
     assert len(read(made(replace(usual(), summary=("word " * 900,)))[0]).pages) <= 4  # cut
+
+
+def test_however_short_it_becomes_alarms_links_and_the_run_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_module, "FITS", pdf_module.FITS[-1:])
+    usual_place = usual().places[0]
+    alarm, link = "Do not plan with it, " * 9 + "ask.", "https://map.example/" + "9" * 80
+    crowded = Section("Crowded", (Part.said("word " * 60),))
+    brief = replace(usual(), alarms=(alarm,), sections=(crowded,), places=(replace(usual_place, link=link),))
+    pdf, _ = made(brief)
+    said = text_of(pdf)
+    assert "word " * 20 not in said  # the last size, in which texts have 60 letters
+    assert alarm in said and brief.foot in said
+    links = [note.get_object()["/A"]["/URI"] for page in read(pdf).pages for note in page.get("/Annots", [])]
+    assert link in links
+
+
+def test_the_brief_of_an_area_tells_its_own_reason_and_rank_whatever_the_run_kept() -> None:
+    of = all_tables() | {"area_recent": rows("area_recent", 0)}
+    brief = brief_of(asked(of, area_id="x30@1", area="Old Town"))
+    assert [point.lead for part in brief.below[0].parts for point in part.points] == ["Old Town of the hill"]
+    assert brief.below[0].parts[0].points[0].text.startswith("rank 33, ")
+    ranks = next(part for part in brief.sections[1].parts if part.rows and part.head[1] == "Rank")
+    assert "33" in [row[1] for row in ranks.rows]
+
+
+def test_a_change_that_no_area_is_known_of_says_so() -> None:
+    of = all_tables() | {"place_change": rows("place_change", 2, place_kind="hotspot", is_unplaced=[True, False])}
+    brief = brief_of(asked(of, area_id="x30@1", area="Old Town"))
+    told = [point.text for part in brief.beside[0].parts for point in part.points][:2]
+    assert ["Of the whole force" in each for each in told] == [True, False]
+    assert "1 of them may lie in another area." in brief.summary[2]
 
 
 def test_a_run_with_nothing_in_it_says_so() -> None:
