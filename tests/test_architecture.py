@@ -29,6 +29,7 @@ SHARED = {
     ),
     *("pipeline.typed_sections", "pipeline.complete_folder", "pipeline.terminal_text"),
     *("pipeline.near_words", "pipeline.reference_table", "pipeline.given_yaml"),
+    *("pipeline.given_secret", "pipeline.loopback"),
 }
 PIPELINE = {
     "pipeline.errors": set(),
@@ -40,6 +41,8 @@ PIPELINE = {
     "pipeline.terminal_text": set(),
     "pipeline.near_words": set(),
     "pipeline.given_yaml": set(),
+    "pipeline.given_secret": {"pipeline.errors"},
+    "pipeline.loopback": set(),
     "pipeline.reference_table": {"pipeline.errors", "pipeline.near_words"},
     "pipeline.typed_sections": {"pipeline.errors", "pipeline.near_words"},
     "pipeline.database": {"pipeline.errors"},

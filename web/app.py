@@ -18,6 +18,7 @@ from flows.health.metrics_server import problem_of
 from flows.home import log
 from flows.home.home import Home
 from pipeline.errors import AccessError, HarmspotError, StoreBusyError
+from pipeline.loopback import LOOPBACK
 from web import record, today
 from web.acts import embargoes, lists, notices, operations, people, users, visits
 from web.base_map import BaseMap
@@ -32,7 +33,6 @@ from web.gis.service import MapService, is_open
 
 OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz", "/metrics")
 Found = TypeVar("Found")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = False) -> ASGIApp:

@@ -1,7 +1,6 @@
 """The record: what forecasts, promises and operations came to, what the data lack; the brief; audits, signed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +26,7 @@ from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.publication.publish import read_places
 from pipeline.publication.tables import Table, read_tables
 from pipeline.wording.catalogue import message
-from web.acts.act import Act, After, Field, Outcome, act_routes, acts_for
+from web.acts.act import Act, After, Field, Outcome, Subjects, act_routes, acts_for
 from web.acts.lists import FOUND, REPORT
 from web.day import TABLES, Days
 from web.entrance.board import Board
@@ -108,13 +107,8 @@ CHECKS = {
 }
 
 
-@dataclass(frozen=True)
-class Audits:
+class Audits(Subjects):
     """The audits that lists of people wait for, and checks of the access log and of copies."""
-
-    board: Board
-    acts: Mapping[str, Act]
-    path: str = "/audits"
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of all audits; `key` is the kind of report that was signed."""
@@ -141,7 +135,7 @@ class Audits:
 
 def routes(board: Board, days: Days) -> APIRouter:
     """Return the routes of the record and of audits."""
-    router, audits = APIRouter(), Audits(board, ACTS)
+    router, audits = APIRouter(), Audits(board, ACTS, "/audits")
 
     @router.get("/record")
     def record(request: Request, run: str = "") -> Response:
@@ -162,10 +156,7 @@ def routes(board: Board, days: Days) -> APIRouter:
 
     @router.get("/audits")
     def all_audits(request: Request) -> Response:
-        visitor = board.visitor_of(request)
-        assert visitor is not None  # the door lets nobody else in
-        with board.acting(visitor, "audit status"):
-            return audits.page(request, "", After())
+        return audits.shown_to(request, "", "audit status")
 
     @router.get("/audits/{about}/draft.html")
     def draft(request: Request, about: str) -> Response:
@@ -177,8 +168,8 @@ def routes(board: Board, days: Days) -> APIRouter:
             headers = {"content-disposition": f'attachment; filename="{about}.html"'}
             return Response(path.read_bytes(), media_type="application/octet-stream", headers=headers)
 
-    router.include_router(act_routes(board, audits))
-    router.include_router(act_routes(board, Audits(board, CHECKS, "/checks")))
+    router.include_router(act_routes(audits))
+    router.include_router(act_routes(Audits(board, CHECKS, "/checks")))
     return router
 
 

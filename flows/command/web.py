@@ -7,11 +7,10 @@ from urllib.parse import urlsplit
 import click
 
 from flows.command.options import FILE, pass_home
+from pipeline.loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from flows.home.home import Home
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @click.command("web")

@@ -135,10 +135,9 @@ def _brief(home: Home) -> tuple[State, str]:
     if last and last.mail_problem:
         some = last.mailed_run_id == last.run_id
         told = f"not mailed{' to all' if some else ''}: {last.mail_problem}."
-        way_out = (
-            f"Correct mail.recipients; {again} --mail` sends it to all again" if some else f"Send it: {again} --mail`"
-        )
-        return "warning", f"the brief of run {last.run_id} was {told} {way_out}: {again} --mail`"
+        mail = f"{again} --mail`"
+        way_out = f"Correct mail.recipients; {mail} sends it to all again" if some else f"Send it: {mail}"
+        return "warning", f"the brief of run {last.run_id} was {told} {way_out}"
     return "ok", f"the latest is of run {last.run_id}" if last else "the next daily run writes the first"
 
 

@@ -8,11 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
-import pyogrio
 
 from geo.layers.fixed_times import write_archive
 from geo.layers.geojson import in_degrees, time_texts
-from geo.layers.layer import Layer
+from geo.layers.layer import Layer, write_features
 
 GEODATABASE = "harmspot.gdb"
 FIRST_ZOOM, LAST_ZOOM = 9, 13  # from a county on the screen to a cell of 150 m over 15 pixels
@@ -24,15 +23,8 @@ def write_flatgeobuf(layers: Sequence[Layer], folder: Path, run: Mapping[str, An
     """Write `<theme>.fgb` per layer, in metres, with a spatial index."""
     paths = [folder / f"{layer.theme}.fgb" for layer in layers]
     for layer, path in zip(layers, paths, strict=True):
-        pyogrio.write_dataframe(
-            layer.flat,
-            path,
-            layer=layer.theme,
-            driver="FlatGeobuf",
-            geometry_type=layer.geometry_type,
-            promote_to_multi=layer.geometry_type.startswith("Multi"),
-            layer_options={"TITLE": layer.description.title, "DESCRIPTION": layer.description.about},
-        )
+        about = {"TITLE": layer.description.title, "DESCRIPTION": layer.description.about}
+        write_features(layer, layer.flat, path, "FlatGeobuf", layer_options=about)
     return paths
 
 
@@ -51,15 +43,8 @@ def _add_feature_class(layer: Layer, geodatabase: Path) -> None:
     """Add a feature class; whole numbers beyond 32 bits become real ones, which every version of the format has."""
     features = layer.flat
     long = [name for name, dtype in features.dtypes.items() if str(dtype).lower() == "int64"]
-    pyogrio.write_dataframe(
-        features.astype(dict.fromkeys(long, "Float64")),
-        geodatabase,
-        layer=layer.theme,
-        driver="OpenFileGDB",
-        geometry_type=layer.geometry_type,
-        promote_to_multi=layer.geometry_type.startswith("Multi"),
-        layer_options={"LAYER_ALIAS": layer.description.title},
-    )
+    features = features.astype(dict.fromkeys(long, "Float64"))
+    write_features(layer, features, geodatabase, "OpenFileGDB", layer_options={"LAYER_ALIAS": layer.description.title})
 
 
 def write_pmtiles(layers: Sequence[Layer], folder: Path, run: Mapping[str, Any]) -> list[Path]:
@@ -68,14 +53,8 @@ def write_pmtiles(layers: Sequence[Layer], folder: Path, run: Mapping[str, Any])
     paths = [folder / f"{layer.theme}.pmtiles" for layer in drawn]
     for layer, path in zip(drawn, paths, strict=True):
         about = {"NAME": layer.description.title, "DESCRIPTION": layer.description.about}
-        pyogrio.write_dataframe(
-            in_degrees(layer.flat),
-            path,
-            layer=layer.theme,
-            driver="PMTiles",
-            geometry_type=layer.geometry_type,
-            promote_to_multi=layer.geometry_type.startswith("Multi"),
-            dataset_options={**ZOOMS, **WHOLE_TILES, **about},
+        write_features(
+            layer, in_degrees(layer.flat), path, "PMTiles", dataset_options={**ZOOMS, **WHOLE_TILES, **about}
         )
     return paths
 
@@ -90,15 +69,8 @@ def tiles_of(layer: Layer, zoom: int) -> dict[tuple[int, int], bytes]:
     features = features.assign(**texts)
     with TemporaryDirectory(prefix="harmspot-") as folder:
         path = Path(folder) / "zoom.mbtiles"
-        pyogrio.write_dataframe(
-            features,
-            path,
-            layer=layer.theme,
-            driver="MVT",
-            geometry_type=layer.geometry_type,
-            promote_to_multi=layer.geometry_type.startswith("Multi"),
-            dataset_options={"FORMAT": "MBTILES", "MINZOOM": str(zoom), "MAXZOOM": str(zoom), **WHOLE_TILES},
-        )
+        one_zoom = {"FORMAT": "MBTILES", "MINZOOM": str(zoom), "MAXZOOM": str(zoom)}
+        write_features(layer, features, path, "MVT", dataset_options=one_zoom | WHOLE_TILES)
         with closing(sqlite3.connect(path)) as tiles:
             rows = tiles.execute("SELECT tile_column, tile_row, tile_data FROM tiles ORDER BY 1, 2").fetchall()
     return {(column, 2**zoom - 1 - row): data for column, row, data in rows}  # MBTiles count from the south

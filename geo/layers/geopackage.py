@@ -12,7 +12,7 @@ import pandas as pd
 import pyogrio
 
 from geo.crs import crs_name, extent_in_degrees
-from geo.layers.layer import Layer, shapes_of
+from geo.layers.layer import Layer, shapes_of, write_features
 from geo.layers.styles import in_xml, style_of
 
 NAME = "harmspot.gpkg"
@@ -49,13 +49,11 @@ def _write_layer(layer: Layer, path: Path) -> None:
     features, ids = layer.flat, layer.ids
     if ids is not None:
         features = features.iloc[ids.argsort(kind="stable")]
-    pyogrio.write_dataframe(
+    write_features(
+        layer,
         features,
         path,
-        layer=layer.theme,
-        driver="GPKG",
-        geometry_type=layer.geometry_type,
-        promote_to_multi=layer.geometry_type.startswith("Multi"),
+        "GPKG",
         dataset_options={"VERSION": VERSION},
         layer_options={
             "GEOMETRY_NAME": GEOMETRY_NAME,

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyogrio
 
 from geo.crs import metric_crs
 
@@ -112,6 +114,19 @@ class Layer:
         key = [self.features[name].astype("str") for name in self.description.key if name in self.features]
         ids = [" ".join(parts) for parts in zip(*key, strict=True)]
         return pd.Series(ids, index=self.features.index, dtype="str") if key else None
+
+
+def write_features(layer: Layer, features: gpd.GeoDataFrame, path: Path, driver: str, **options: Any) -> None:
+    """Write the features of a layer, as a format needs them, under its theme; `options` are those of pyogrio."""
+    pyogrio.write_dataframe(
+        features,
+        path,
+        layer=layer.theme,
+        driver=driver,
+        geometry_type=layer.geometry_type,
+        promote_to_multi=layer.geometry_type.startswith("Multi"),
+        **options,
+    )
 
 
 def layer_of(theme: str, features: gpd.GeoDataFrame, description: Description, stamp: Mapping[str, Any]) -> Layer:

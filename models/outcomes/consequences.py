@@ -192,7 +192,7 @@ def _measured(row: Row, indicator: Indicator, series: Series, departs: Floats | 
     if isinstance(series, Mix):
         found = _mix_in_words(series, since, row)
     else:
-        found = f"{_in_words(row, series)}; {_change_in_words(row, is_beside_elsewhere=_is_beside_elsewhere(series))}"
+        found = f"{_in_words(row, series)}; {_change_in_words(row, is_beside_elsewhere=_elsewhere(series) is not None)}"
     is_withheld = indicator.is_of_people and _is_of_few(series, since)
     found = WITHHELD if is_withheld else found
     row = _answered(row, indicator, found, is_better=is_better, is_few=is_few, season=season)
@@ -256,19 +256,17 @@ def _in_words(row: Row, series: Series) -> str:
             f"{before[0]:.1f} for each of {before[1]} before ({a_week[1]:.0f} a week)"
         )
     told = f"{after[1]} in {row['weeks_after']} weeks since, {before[1]} in {row['weeks_before']} weeks before"
-    return told + (_elsewhere(series, row["weeks_after"]) if isinstance(series, Ratio) else "")
+    elsewhere = _elsewhere(series)
+    return told if elsewhere is None else told + _elsewhere_in_words(elsewhere, row["weeks_after"])
 
 
-def _is_beside_elsewhere(series: Series) -> bool:
-    """Whether a count is set beside that of the rest of the force."""
-    return isinstance(series, Ratio) and not series.is_share and series.bottom is not None
+def _elsewhere(series: Series) -> Floats | None:
+    """Return the weekly counts of the rest of the force that those of a place are set beside; None if they are not."""
+    return series.bottom if isinstance(series, Ratio) and not series.is_share else None
 
 
-def _elsewhere(series: Ratio, since: int) -> str:
-    """Return the counts of the rest of the force that the place is set beside."""
-    if series.bottom is None:
-        return ""
-    after, before = series.bottom[-since:].sum(), series.bottom[:-since].sum()
+def _elsewhere_in_words(elsewhere: Floats, since: int) -> str:
+    after, before = elsewhere[-since:].sum(), elsewhere[:-since].sum()
     if min(after, before) < FEWEST_PEOPLE:
         return ", elsewhere fewer than ten on a side"
     return f", elsewhere {after:.0f} and {before:.0f}"

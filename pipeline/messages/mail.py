@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from pipeline.errors import MailError, SettingsError
+from pipeline.given_secret import secret_of
 
 ENCRYPTIONS = ("starttls", "tls", "none")
 TIMEOUT_S = 30.0
@@ -51,12 +52,7 @@ class MailSettings:
 
     def secret(self) -> str:
         """Return the password: as set, else from its file."""
-        if self.password is not None or self.password_file is None:
-            return self.password or ""
-        try:
-            return self.password_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise MailError(f"mail.password_file {self.password_file} cannot be read: {error}") from error
+        return secret_of(self.password, self.password_file, "mail.password_file", MailError) or ""
 
 
 def _is_this_machine(host: str) -> bool:

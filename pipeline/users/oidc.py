@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import AccessError, SettingsError
+from pipeline.given_secret import secret_of
+from pipeline.loopback import LOOPBACK
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 LEEWAY_S = 60  # by which the clocks of the provider and of this machine may differ
 TIMEOUT_S = 10.0
@@ -39,12 +40,7 @@ class OidcSettings:
 
     def secret(self) -> str | None:
         """Return the secret of the client: as set, else from its file; None for a client without one."""
-        if self.client_secret is not None or self.client_secret_file is None:
-            return self.client_secret
-        try:
-            return self.client_secret_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"web.oidc.client_secret_file {self.client_secret_file}: {error}") from error
+        return secret_of(self.client_secret, self.client_secret_file, "web.oidc.client_secret_file", SettingsError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Acts: forms on the board, each of which does what one verb of the command does, with its refusals in words."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -84,19 +85,24 @@ class After:
     entered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-class Subjects(Protocol):
-    """A kind of thing that is acted on: its path, its acts, and its page."""
+@dataclass(frozen=True)
+class Subjects(ABC):
+    """A kind of thing that is acted on: the start of its addresses, its acts by name, and its page."""
 
-    @property
-    def path(self) -> str:
-        """The start of its addresses."""
+    board: Board
+    acts: Mapping[str, Act]
+    path: str
 
-    @property
-    def acts(self) -> Mapping[str, Act]:
-        """Its acts by name."""
-
+    @abstractmethod
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of one of them."""
+
+    def shown_to(self, request: Request, key: str, verb: str) -> Response:
+        """Return the page to a visitor whose role may do the verb, as `Board.acting` has it."""
+        visitor = self.board.visitor_of(request)
+        assert visitor is not None  # the door lets nobody else in
+        with self.board.acting(visitor, verb):
+            return self.page(request, key, After())
 
 
 def reason(label: str = message("Reason, in a sentence")) -> Field:
@@ -110,19 +116,20 @@ def acts_for(board: Board, request: Request, acts: Mapping[str, Act]) -> list[Ac
     return [act for act in acts.values() if visitor and may(visitor.session.role, [act.verb])]
 
 
-def act_routes(board: Board, subjects: Subjects) -> APIRouter:
+def act_routes(subjects: Subjects) -> APIRouter:
     """Return the route that takes the forms of a kind of subject."""
     router = APIRouter()
 
     @router.post(subjects.path + "/{key}/{name}")
     async def act(request: Request, key: str, name: str) -> Response:
         async with request.form(max_files=1, max_fields=20, max_part_size=2**20) as form:
-            return await run_in_threadpool(_done, board, subjects, request, key, name, form)
+            return await run_in_threadpool(_done, subjects, request, key, name, form)
 
     return router
 
 
-def _done(board: Board, subjects: Subjects, request: Request, key: str, name: str, form: FormData) -> Response:
+def _done(subjects: Subjects, request: Request, key: str, name: str, form: FormData) -> Response:
+    board = subjects.board
     visitor, act = board.visitor_of(request), subjects.acts.get(name)
     if visitor is None:
         return board.to_sign_in(request)

@@ -1,7 +1,6 @@
 """Embargoes of markets: set, lifted and read, each logged. No address names what is under one: the form does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,7 +11,7 @@ from flows.home.home import Home
 from flows.outputs.render import write_outputs
 from pipeline.pages.base import page_rows
 from pipeline.wording.catalogue import message
-from web.acts.act import Act, After, Do, Field, Outcome, act_routes, acts_for, reason
+from web.acts.act import Act, After, Do, Field, Outcome, Subjects, act_routes, acts_for, reason
 from web.entrance.board import Board
 from web.entrance.visitors import Visitor
 
@@ -84,17 +83,8 @@ ACTS = {
 }
 
 
-@dataclass(frozen=True)
-class Embargoes:
+class Embargoes(Subjects):
     """Embargoes on the board: shown to whoever asks for them, in the answer to that form alone."""
-
-    board: Board
-    path: str = PATH
-
-    @property
-    def acts(self) -> Mapping[str, Act]:
-        """The acts by name."""
-        return ACTS
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of embargoes, with their rows where they were just read."""
@@ -116,14 +106,11 @@ class Embargoes:
 
 def routes(board: Board) -> APIRouter:
     """Return the routes of embargoes."""
-    router, embargoes = APIRouter(), Embargoes(board)
+    router, embargoes = APIRouter(), Embargoes(board, ACTS, PATH)
 
     @router.get(PATH)
     def all_of_them(request: Request) -> Response:
-        visitor = board.visitor_of(request)
-        assert visitor is not None  # the door lets nobody else in
-        with board.acting(visitor, "plan embargoes"):
-            return embargoes.page(request, "all", After())
+        return embargoes.shown_to(request, "all", "plan embargoes")
 
-    router.include_router(act_routes(board, embargoes))
+    router.include_router(act_routes(embargoes))
     return router

@@ -1,7 +1,6 @@
 """Lists of people: their states in counts; one list, read by whoever may; and what the verbs of `lists` do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +21,7 @@ from models.governance.list_effects import CHOSEN_LISTS
 from pipeline.pages.base import page_rows
 from pipeline.privacy.signed_export import NOT_GROUNDS
 from pipeline.wording.catalogue import message
-from web.acts.act import Act, After, Field, Outcome, act_routes, acts_for, reason
+from web.acts.act import Act, After, Field, Outcome, Subjects, act_routes, acts_for, reason
 from web.entrance.board import Board
 from web.entrance.visitors import Visitor
 
@@ -178,13 +177,8 @@ EFFECT_ACTS = {
 }
 
 
-@dataclass(frozen=True)
-class Lists:
+class Lists(Subjects):
     """Lists on the board: who is on one is shown to whoever opens it, at that moment."""
-
-    board: Board
-    acts: Mapping[str, Act]
-    path: str = "/lists"
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of a list, or of the registered effects of lists of one name."""
@@ -213,7 +207,7 @@ class Lists:
 def routes(board: Board) -> APIRouter:
     """Return the routes of lists."""
     router = APIRouter()
-    lists, effects = Lists(board, ACTS), Lists(board, EFFECT_ACTS, "/effects")
+    lists, effects = Lists(board, ACTS, "/lists"), Lists(board, EFFECT_ACTS, "/effects")
 
     @router.get("/lists")
     def all_of_them(request: Request) -> Response:
@@ -235,18 +229,12 @@ def routes(board: Board) -> APIRouter:
 
     @router.get("/lists/{key}")
     def one(request: Request, key: str) -> Response:
-        return _page(request, lists, key)
+        return lists.shown_to(request, key, "lists show")
 
     @router.get("/effects/{key}")
     def effect(request: Request, key: str) -> Response:
-        return _page(request, effects, key)
+        return effects.shown_to(request, key, "lists show")
 
-    def _page(request: Request, subjects: Lists, key: str) -> Response:
-        visitor = board.visitor_of(request)
-        assert visitor is not None
-        with board.acting(visitor, "lists show"):
-            return subjects.page(request, key, After())
-
-    router.include_router(act_routes(board, lists))
-    router.include_router(act_routes(board, effects))
+    router.include_router(act_routes(lists))
+    router.include_router(act_routes(effects))
     return router

@@ -1,7 +1,6 @@
 """Notices: the list of them, one with its records and history, and what the verbs of `harmspot notices` do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -25,7 +24,7 @@ from pipeline.pages.notice_outline import outline
 from pipeline.pages.notice_pdf import notice_pdf
 from pipeline.publication.publish import read_published
 from pipeline.wording.catalogue import message
-from web.acts.act import Act, After, Do, Field, Outcome, act_routes, acts_for, reason
+from web.acts.act import Act, After, Do, Field, Outcome, Subjects, act_routes, acts_for, reason
 from web.entrance.board import Board
 from web.entrance.visitors import Visitor
 
@@ -152,17 +151,8 @@ NEXT = {
 }
 
 
-@dataclass(frozen=True)
-class Notices:
+class Notices(Subjects):
     """Notices on the board. Those to people are shown to whoever opens them, and each opening is logged."""
-
-    board: Board
-    path: str = "/notices"
-
-    @property
-    def acts(self) -> Mapping[str, Act]:
-        """The acts by name."""
-        return ACTS
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of a notice; without `shown`, one to a person is not read."""
@@ -203,7 +193,7 @@ class Notices:
 
 def routes(board: Board) -> APIRouter:
     """Return the routes of notices."""
-    notices = Notices(board)
+    notices = Notices(board, ACTS, "/notices")
     router = APIRouter()
 
     @router.get("/notices")
@@ -230,22 +220,13 @@ def routes(board: Board) -> APIRouter:
             headers={"content-disposition": f'attachment; filename="{notice.notice_id}.pdf"'},
         )
 
-    router.include_router(act_routes(board, AllNotices(board)))
-    router.include_router(act_routes(board, notices))
+    router.include_router(act_routes(AllNotices(board, ACTS_ON_ALL, "/all-notices")))
+    router.include_router(act_routes(notices))
     return router
 
 
-@dataclass(frozen=True)
-class AllNotices:
+class AllNotices(Subjects):
     """What is done with all notices: those to people are listed for a purpose, and logged; partners are told."""
-
-    board: Board
-    path: str = "/all-notices"
-
-    @property
-    def acts(self) -> Mapping[str, Act]:
-        """The acts by name."""
-        return ACTS_ON_ALL
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of all notices, with those to people where they were just read."""

@@ -1,7 +1,6 @@
 """Operations at street markets: planned, registered, recorded, evaluated, as the verbs of `plan` do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -21,7 +20,7 @@ from pipeline.errors import SourceError
 from pipeline.pages.base import page_rows
 from pipeline.publication.tables import read_tables
 from pipeline.wording.catalogue import message
-from web.acts.act import Act, After, Field, Outcome, act_routes, acts_for
+from web.acts.act import Act, After, Field, Outcome, Subjects, act_routes, acts_for
 from web.acts.lists import COMPARISON, FOUND, OUTCOME, REPORT, STOP_ON
 from web.entrance.board import Board
 from web.entrance.visitors import Visitor
@@ -114,17 +113,8 @@ ACTS = {
 }
 
 
-@dataclass(frozen=True)
-class Operations:
+class Operations(Subjects):
     """Operations on the board; what is under an embargo is named nowhere."""
-
-    board: Board
-    path: str = "/operations"
-
-    @property
-    def acts(self) -> Mapping[str, Act]:
-        """The acts by name."""
-        return ACTS
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of a market with its plan and its operations."""
@@ -165,7 +155,7 @@ def _plans(board: Board) -> list[dict[str, Any]]:
 
 def routes(board: Board) -> APIRouter:
     """Return the routes of operations."""
-    router, operations = APIRouter(), Operations(board)
+    router, operations = APIRouter(), Operations(board, ACTS, "/operations")
 
     @router.get("/operations")
     def all_of_them(request: Request) -> Response:
@@ -175,5 +165,5 @@ def routes(board: Board) -> APIRouter:
     def one(request: Request, key: str) -> Response:
         return operations.page(request, key, After())
 
-    router.include_router(act_routes(board, operations))
+    router.include_router(act_routes(operations))
     return router

@@ -1,7 +1,6 @@
 """One person, explained to whoever may and says why; the id stands in the form, and in no address or title."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,7 +9,7 @@ from fastapi.responses import Response
 from flows.home.home import Home
 from flows.outputs.explain import person_lines, read_person
 from pipeline.wording.catalogue import message
-from web.acts.act import Act, After, Field, Outcome, act_routes, acts_for
+from web.acts.act import Act, After, Field, Outcome, Subjects, act_routes, acts_for
 from web.entrance.board import Board
 from web.entrance.visitors import Visitor
 
@@ -40,17 +39,8 @@ ACTS = {
 }
 
 
-@dataclass(frozen=True)
-class People:
+class People(Subjects):
     """People on the board: one at a time, in the answer to the form alone."""
-
-    board: Board
-    path: str = PATH
-
-    @property
-    def acts(self) -> Mapping[str, Act]:
-        """The one act."""
-        return ACTS
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page with the form, and with what was just asked for."""
@@ -62,14 +52,11 @@ class People:
 
 def routes(board: Board) -> APIRouter:
     """Return the routes of people."""
-    router, people = APIRouter(), People(board)
+    router, people = APIRouter(), People(board, ACTS, PATH)
 
     @router.get(PATH)
     def form(request: Request) -> Response:
-        visitor = board.visitor_of(request)
-        assert visitor is not None  # the door lets nobody else in
-        with board.acting(visitor, "explain person"):
-            return people.page(request, "one", After())
+        return people.shown_to(request, "one", "explain person")
 
-    router.include_router(act_routes(board, people))
+    router.include_router(act_routes(people))
     return router

@@ -1,7 +1,6 @@
 """Users of the home: added, given roles, passwords and tokens, disabled; and one's own password."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -24,7 +23,7 @@ from flows.users.accounts import (
 from models.users.roles import ROLES
 from pipeline.pages.base import page_rows
 from pipeline.wording.catalogue import message
-from web.acts.act import Act, After, Do, Field, Outcome, act_routes, acts_for
+from web.acts.act import Act, After, Do, Field, Outcome, Subjects, act_routes, acts_for
 from web.entrance.board import Board
 from web.entrance.visitors import Visitor
 
@@ -160,17 +159,8 @@ ACTS = {
 }
 
 
-@dataclass(frozen=True)
-class Users:
+class Users(Subjects):
     """Users on the board: their table for those who may list them, and to everybody the own password."""
-
-    board: Board
-    path: str = PATH
-
-    @property
-    def acts(self) -> Mapping[str, Act]:
-        """The acts by name."""
-        return ACTS
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of users."""
@@ -195,11 +185,11 @@ class Users:
 
 def routes(board: Board) -> APIRouter:
     """Return the routes of users."""
-    router, users = APIRouter(), Users(board)
+    router, users = APIRouter(), Users(board, ACTS, PATH)
 
     @router.get(PATH)
     def all_of_them(request: Request) -> Response:
         return users.page(request, "all", After())
 
-    router.include_router(act_routes(board, users))
+    router.include_router(act_routes(users))
     return router

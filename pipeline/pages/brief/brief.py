@@ -361,7 +361,8 @@ def _leaving(asked: Asked) -> dict[str, str]:
             "Another choice takes it from the {k} worst: {choice}.",
             k=asked.run["top_k"], choice=catalogue.sentence(row["meaning"]),
         )  # fmt: skip
-        found = dict.fromkeys(map(str, row["out_of_top_k"] if row["out_of_top_k"] is not None else ()), said) | found
+        for area_id in () if row["out_of_top_k"] is None else row["out_of_top_k"]:
+            found.setdefault(str(area_id), said)  # the choice that changes most is first
     return found
 
 
