@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Of the tests: one more than two cores, as some tests wait for Kafka or Prefect.
 WORKERS ?= 3
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/bench
 
-.PHONY: setup demo board test soak check format wheel docs messages bench mutants chaos kafka lock clean help
+.PHONY: setup demo board test test-all test-times soak check format wheel docs messages bench mutants chaos kafka lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -25,11 +26,19 @@ board: setup ## open the board on the demo town (which `make demo` makes), on lo
 	test -d demo/home || $(BIN)/harmspot demo
 	$(BIN)/harmspot --home demo/home web
 
-test: setup ## run the tests, of the soak tests a sample
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not soak" --ignore tests/bench
+test: setup ## run the tests that are not long: six minutes
+	$(PYTEST) -m "not soak and not long"
+
+test-all: setup ## run all tests, of the soak tests a sample: half an hour
+	$(PYTEST) -m "not soak"
+
+test-times: setup ## run all tests, measure each, and write those that are long to tests/long_tests.txt
+	rm -rf test-times
+	$(PYTEST) -m "not soak" -p tests.long_tests
+	$(BIN)/python -m tests.long_tests test-times
 
 soak: setup ## run the soak tests whole: kills and faults, orders of delivery, rehearsals
-	HARMSPOT_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "soak or sampled" --ignore tests/bench
+	HARMSPOT_SOAK=1 $(PYTEST) -m "soak or sampled"
 
 check: setup ## format (check only), lint, types
 	$(BIN)/ruff format --check .
@@ -72,4 +81,4 @@ lock: setup ## lock the dependencies with hashes and no index address
 	$(BIN)/uv pip compile requirements-dev.in -c requirements.lock -o requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 clean: ## remove all files made by the other targets
-	rm -rf .venv demo build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis test-times

@@ -18,6 +18,7 @@ from flows.ingest.ingest import load_file
 from flows.schedule.daily import RunSummary, daily_run
 from flows.simulation.town import TownFiles
 from pipeline.events.batch import BatchCounts
+from tests.long_tests import is_long, read_names
 from tests.sharing import made_once
 from tests.town import AS_OF, CLOCK, KEY, TownRun, approve_tiers, write_quick_town
 
@@ -39,7 +40,11 @@ LONG_FIRST = ("tests/integration", "tests/test_docs.py", "tests/flows", "tests/p
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the folders with the long tests first; within a folder the order stays."""
+    """Mark the long tests, and put the folders with most of them first; within a folder the order stays."""
+    names = read_names()
+    for item in items:
+        if is_long(item.nodeid, names):
+            item.add_marker("long")
     items.sort(key=lambda item: next((n for n, start in enumerate(LONG_FIRST) if item.nodeid.startswith(start)), 99))
 
 

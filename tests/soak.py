@@ -1,4 +1,4 @@
-"""How hard a soak test tries: a sample of itself in `make test`, the whole in `make soak`."""
+"""How hard a soak test tries: a sample of itself in `make test-all`, the whole in `make soak`."""
 
 import os
 from typing import TypeVar
@@ -9,5 +9,5 @@ IS_WHOLE = os.environ.get("HARMSPOT_SOAK") == "1"
 
 
 def sample(few: Amount, *, whole: Amount) -> Amount:
-    """Return what `make test` does of it, or the whole under HARMSPOT_SOAK=1, as `make soak` sets it."""
+    """Return what `make test-all` does of it, or the whole under HARMSPOT_SOAK=1, as `make soak` sets it."""
     return whole if IS_WHOLE else few

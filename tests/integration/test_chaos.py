@@ -1,4 +1,4 @@
-"""Every fault once, short: to the stream in `make test`, to each verb in `make soak`; `make chaos` does them long."""
+"""Every fault once: short to the stream in `make test-all`, to each verb in `make soak`; long in `make chaos`."""
 
 import time
 from collections.abc import Iterator
