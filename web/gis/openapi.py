@@ -45,7 +45,7 @@ def _parameters(systems: list[str]) -> dict[str, dict[str, Any]]:
     found = [
         _parameter("f", {"type": "string", "enum": list(FORMATS)}, "Form of the answer; by default as Accept has it."),
         _parameter("run", TEXT, "Id of a kept run; by default the latest."),
-        _parameter("datetime", TEXT, "A time or an interval: the latest run that held then."),
+        _parameter("datetime", TEXT, "A time, a day, or two of them with a slash, `..` for an open end: the latest run that held then."),
         _parameter("crs", crs, "Coordinate system of the answer."),
         _parameter(
             "limit",
