@@ -47,8 +47,8 @@ def interval_of(text: str) -> tuple[float, float]:
         end = math.inf if last in ("", "..") else span(last)[1]
     except RefusalError:
         raise RefusalError(
-            f"datetime={text[:60]!r} is no time: expected one such as 2019-12-01T06:00:00Z, a day as 2019-12-01, or two "
-            "of them with a slash between, `..` for an open end, as 2019-12-01/..; durations are not accepted"
+            f"datetime={text[:60]!r} is no time: expected one such as 2019-12-01T06:00:00Z, a day as 2019-12-01, or "
+            "two of them with a slash between, `..` for an open end, as 2019-12-01/..; durations are not accepted"
         ) from None
     if start > end:
         raise RefusalError(f"datetime={text[:60]!r} ends before it begins; swap its ends")
