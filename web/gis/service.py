@@ -112,7 +112,7 @@ class MapService:
             "/tileMatrixSets": partial(self._fixed, make=documents.matrix_sets),
             "/tileMatrixSets/WebMercatorQuad": partial(self._fixed, make=lambda base: documents.matrix_set()),
         }
-        answers = {path: _in_threads(handler) for path, handler in routes.items()}
+        answers: dict[str, Callable[..., Any]] = {path: _in_threads(handler) for path, handler in routes.items()}
         answers[f"{tileset}/{{zoom}}/{{row}}/{{column}}"] = _in_own_threads(self._tile)
         service = Starlette(
             routes=[
