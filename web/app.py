@@ -11,6 +11,7 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flows.health.home_metrics import HomeMetrics
@@ -56,7 +57,9 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
         app.include_router(each.routes(board))
     app.include_router(record.routes(board, days))
     app.include_router(base.routes())
-    app.mount(MAP_PATH, MapService(home, days.get, board.page, host_names, is_tls=is_tls).app())
+    maps = MapService(home, days.get, board.page, host_names, is_tls=is_tls).app()
+    for path in (MAP_PATH, MAP_PATH + "/{rest:path}"):  # a mount would send whoever asks without the slash elsewhere
+        app.router.routes.append(Route(path, maps))
     return Guard(Door(Bodies(app), board), (*LOOPBACK, *host_names), is_tls=is_tls, tile_origin=base.origin)
 
 

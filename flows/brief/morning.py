@@ -1,4 +1,7 @@
-"""The morning brief after a daily run: written into the home, mailed if the settings say so. It never fails the run."""
+"""The morning brief after a daily run: written into the home, mailed if the settings say so. It never fails the run.
+
+After an embargo it is drawn anew with the layers and the report.
+"""
 
 import shutil
 from dataclasses import replace
@@ -6,6 +9,7 @@ from dataclasses import replace
 from flows.brief.make import MadeBrief, make_brief
 from flows.brief.state import LastBrief, read_last_brief, write_last_brief
 from flows.home.home import Home
+from flows.outputs.render import write_outputs
 from pipeline.complete_folder import completed_folder
 from pipeline.errors import PublicationError
 from pipeline.messages.mail import send_mail
@@ -27,6 +31,12 @@ def morning_brief(home: Home, run_id: str) -> None:
             _do(home, run_id)
     except Exception as error:  # whatever is wrong with a brief, the run is published and complete
         home.warn(f"  no morning brief of run {run_id}: {_told(error)}")
+
+
+def draw_anew(home: Home) -> None:
+    """Draw layers, report and morning brief of the latest run, all of which an embargo removes."""
+    write_outputs(home)
+    morning_brief(home, runs(home.path)["run_id"].iloc[-1])
 
 
 def _is_of_today(home: Home, run_id: str) -> bool:

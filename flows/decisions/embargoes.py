@@ -27,7 +27,8 @@ def embargo_market(home: Home, market_id: str, *, reason: str, until: date, by: 
     """Put a market under an embargo until the local day `until` is over, and return the last day of all in force.
 
     The published runs and the messages that wait name it no longer. `live.parquet`, which a stream writes anew with its
-    next batch, is removed, and so are layers, report and briefs: whoever calls draws them anew.
+    next batch, is removed, and so are layers, report and briefs: whoever calls draws them anew
+    (`flows.brief.morning.draw_anew`).
 
     Raises
     ------

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from flows.brief.morning import draw_anew
 from flows.command import cli
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
@@ -197,6 +198,18 @@ def actions_of(home: Home) -> list[dict[str, Any]]:
     return actions.astype(str).replace(r"[^ ]*/(?=report)", "", regex=True).to_dict("records")
 
 
+def files_of(home: Home) -> list[str]:
+    """Every file of a home, but for the folder in which the board keeps what was signed."""
+    found = [str(path.relative_to(home.path)) for path in home.path.rglob("*") if path.is_file()]
+    return sorted(path for path in found if not path.startswith("reports/"))
+
+
+def drawn_of(home: Home) -> dict[str, bytes]:
+    """Layers, briefs and report by name."""
+    found = [path for folder in (home.layers, home.briefs) for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(home.path)): path.read_bytes() for path in (*found, home.report)}
+
+
 @pytest.mark.parametrize(
     "steps", [notice_steps, list_steps, operation_steps, audit_steps, embargo_steps, reading_steps]
 )
@@ -224,7 +237,30 @@ def test_the_same_acts_by_board_and_by_command_leave_the_same_and_are_refused_al
         assert acts_of(by_board) == acts_of(by_command)
         assert log_of(by_board) == log_of(by_command)
     assert actions_of(by_board) == actions_of(by_command)
+    assert files_of(by_board) == files_of(by_command)
+    assert drawn_of(by_board) == drawn_of(by_command)
     assert is_refused.count(False) and is_refused.count(True)
+
+
+def test_an_embargo_by_board_and_by_command_leaves_the_same_drawings(
+    copy_of_run: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARMSPOT__SCHEDULE__BRIEF", "true")
+    by_command, by_board = copy_of_run("command"), copy_of_run("board")
+    for home in (by_command, by_board):
+        draw_anew(home)
+    before = drawn_of(by_board)
+    *_, (who, words, action, fields) = embargo_steps(by_board, Path())[:3]
+    assert tried(by_command, who, words) == ""
+    browser = browser_of(by_board)
+    browser.sign_in(who)
+    assert browser.post(action, data={"token": form_token(browser, action), **fields}).status_code == 200
+    assert files_of(by_board) == files_of(by_command)
+    after = drawn_of(by_board)
+    assert after == drawn_of(by_command)
+    assert set(after) == set(before) and {Path(name).suffix for name in after} >= {".gpkg", ".geojson", ".pdf"}
+    changed = {name for name in after if after[name] != before[name]}
+    assert {"report.html", "layers/markets.geojson"} <= changed and any(name.startswith("brief/") for name in changed)
 
 
 def test_one_user_alone_serves_nothing_and_reads_why_beside_the_button(copy_of_run: Copies) -> None:

@@ -17,24 +17,36 @@ from web.gis.refusal import RefusalError
 
 JSON, GEOJSON, HTML = "application/json", "application/geo+json", "text/html"
 FORMATS = ("json", "html")
+WEIGHT = re.compile(r"q=(0(\.\d*)?|1(\.0*)?)", re.ASCII)
 
 
 def is_page(request: Request, given: Mapping[str, str]) -> bool:
-    """Return whether a page is wanted: by `f`, else by the header Accept."""
+    """Return whether a page is wanted: by `f`, else where the header Accept weighs it above JSON."""
     if "f" in given:
         if given["f"] not in FORMATS:
             raise RefusalError(f"f={given['f'][:40]!r}: expected one of {', '.join(FORMATS)}")
         return given["f"] == "html"
-    wanted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
-    return "text/html" in wanted and not any(name.endswith("json") for name in wanted)
+    wanted = _weights(request.headers.get("accept", ""))
+    others = wanted.get("*/*", 0.0)
+    as_json = [weight for name, weight in wanted.items() if name.endswith("json")]
+    of_json = max(as_json, default=wanted.get("application/*", others))
+    return wanted.get(HTML, wanted.get("text/*", others)) > of_json
 
 
 def takes_gzip(accepted: str) -> bool:
     """Return whether a header Accept-Encoding names gzip, or anything, with a weight above zero."""
-    parts = (part.replace(" ", "").lower().partition(";q=") for part in accepted.split(","))
-    weights = {name: weight for name, _, weight in parts}
-    weight = weights.get("gzip", weights.get("*", "0"))
-    return not re.fullmatch(r"0(\.0*)?", weight)
+    wanted = _weights(accepted)
+    return wanted.get("gzip", wanted.get("*", 0.0)) > 0
+
+
+def _weights(header: str) -> dict[str, float]:
+    """Return what a header such as Accept names, each with its weight: 1 without one that can be read."""
+    found = {}
+    for part in header.replace(" ", "").lower().split(","):
+        name, *more = part.split(";")
+        weights = [float(each[2:]) for each in more if WEIGHT.fullmatch(each)]
+        found[name] = weights[0] if weights else 1.0
+    return found
 
 
 def json_answer(document: Mapping[str, Any], kind: str = JSON, *, status: int = 200) -> Response:

@@ -35,12 +35,21 @@ def parameters(request: Request, known: Iterable[str]) -> dict[str, str]:
 
 
 def interval_of(text: str) -> tuple[float, float]:
-    """Return the seconds since 1970 of both ends of parameter `datetime`, infinite where it is open."""
+    """Return the seconds since 1970 of both ends of parameter `datetime`, infinite where it is open.
+
+    OGC API – Features has no durations in it (Part 1, 7.15.4), so that they are refused.
+    """
     first, divider, last = text.partition("/")
-    if not divider:
-        return span(text)
-    start = -math.inf if first in ("", "..") else span(first)[0]
-    end = math.inf if last in ("", "..") else span(last)[1]
+    try:
+        if not divider:
+            return span(text)
+        start = -math.inf if first in ("", "..") else span(first)[0]
+        end = math.inf if last in ("", "..") else span(last)[1]
+    except RefusalError:
+        raise RefusalError(
+            f"datetime={text[:60]!r} is no time: expected one such as 2019-12-01T06:00:00Z, a day as 2019-12-01, or "
+            "two of them with a slash between, `..` for an open end, as 2019-12-01/..; durations are not accepted"
+        ) from None
     if start > end:
         raise RefusalError(f"datetime={text[:60]!r} ends before it begins; swap its ends")
     return start, end

@@ -41,7 +41,8 @@ class Coordinates:
             sides = []
         if len(sides) not in (4, 6) or not all(map(math.isfinite, sides)):
             raise RefusalError(
-                f"{name}={text[:80]!r}: expected four numbers with commas, such as -75.2,39.9,-75.1,40.0"
+                f"{name}={text[:80]!r}: expected four numbers with commas, such as -75.2,39.9,-75.1,40.0, or six, "
+                "with heights"
             )
         first, second = sides[:2], sides[len(sides) // 2 :][:2]
         if self.is_northing_first:

@@ -11,6 +11,7 @@ from web.gis.documents import OPENAPI, SCHEMA
 from web.gis.filters import LANGUAGES
 from web.gis.tiles import MVT
 
+WHEN = "A time, a day, or two of them with a slash, `..` for an open end: the latest run that held then."
 TEXT: Mapping[str, Any] = {"type": "string"}
 OBJECT: Mapping[str, Any] = {"type": "object"}
 COUNT: Mapping[str, Any] = {"type": "integer", "minimum": 0}
@@ -45,7 +46,7 @@ def _parameters(systems: list[str]) -> dict[str, dict[str, Any]]:
     found = [
         _parameter("f", {"type": "string", "enum": list(FORMATS)}, "Form of the answer; by default as Accept has it."),
         _parameter("run", TEXT, "Id of a kept run; by default the latest."),
-        _parameter("datetime", TEXT, "A time or an interval: the latest run that held then."),
+        _parameter("datetime", TEXT, WHEN),
         _parameter("crs", crs, "Coordinate system of the answer."),
         _parameter(
             "limit",

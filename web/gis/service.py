@@ -48,6 +48,7 @@ from web.gis.tiles import MVT, tile_of
 PATH = "/gis"
 TILE_THREADS, MOST_TILES = 4, 100  # threads that answer tiles, and requests that they have before them at most
 RETRY_S = 5
+METHODS = "GET, HEAD, OPTIONS"
 HOST = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
 CODES = {400: "InvalidParameterValue", 401: "Unauthorized", 404: "NotFound", 405: "NotAllowed", 503: "NotReady"}
 Page = Callable[..., Response]
@@ -91,11 +92,11 @@ class MapService:
         self._hosts, self._is_tls = frozenset(hosts), is_tls
 
     def app(self) -> Starlette:
-        """Return the application, which the board mounts at PATH."""
+        """Return the application, which answers below PATH, each address with a slash at its end or without."""
         collection = "/collections/{collection}"
         tileset = f"{collection}/tiles/WebMercatorQuad"
         routes: Mapping[str, Handler] = {
-            "/": self._landing,
+            "": self._landing,
             "/api": self._api,
             "/conformance": partial(self._fixed, make=lambda base: documents.conformance()),
             "/collections": self._collections,
@@ -111,9 +112,14 @@ class MapService:
             "/tileMatrixSets": partial(self._fixed, make=documents.matrix_sets),
             "/tileMatrixSets/WebMercatorQuad": partial(self._fixed, make=lambda base: documents.matrix_set()),
         }
-        tile = Route(f"{tileset}/{{zoom}}/{{row}}/{{column}}", _in_own_threads(self._tile), methods=["GET"])
-        return Starlette(
-            routes=[*(Route(path, _in_threads(handler), methods=["GET"]) for path, handler in routes.items()), tile],
+        answers: dict[str, Callable[..., Any]] = {path: _in_threads(handler) for path, handler in routes.items()}
+        answers[f"{tileset}/{{zoom}}/{{row}}/{{column}}"] = _in_own_threads(self._tile)
+        service = Starlette(
+            routes=[
+                Route(f"{PATH}{path}{slash}", answer, methods=["GET"])
+                for path, answer in answers.items()
+                for slash in ("", "/")
+            ],
             middleware=[Middleware(Packing, minimum_size=2000, compresslevel=3)],
             exception_handlers={
                 RefusalError: self._refused,
@@ -121,6 +127,8 @@ class MapService:
                 HarmspotError: self._expected,
             },
         )
+        service.router.redirect_slashes = False  # clients lose their token on the way, and a proxy's name
+        return service
 
     def _base(self, request: Request) -> str:
         """Return the address of the service as whoever asks reaches it, behind a proxy or not."""
@@ -154,7 +162,7 @@ class MapService:
         given = parameters(request, OF_RUN)
         (day, _), base = self._some(given), self._base(request)
         document = documents.landing(base, day, self._home.settings.force.name)
-        return stamped(self._document(request, given, document, f"{base}/"), day)
+        return stamped(self._document(request, given, document, _here(request, base)), day)
 
     def _api(self, request: Request) -> Response:
         given = parameters(request, ("f",))
@@ -169,13 +177,13 @@ class MapService:
 
     def _fixed(self, request: Request, make: Callable[[str], Mapping[str, Any]]) -> Response:
         given, base = parameters(request, ("f",)), self._base(request)
-        return self._document(request, given, make(base), f"{base}{request.url.path.removeprefix(PATH)}")
+        return self._document(request, given, make(base), _here(request, base))
 
     def _collections(self, request: Request) -> Response:
         given = parameters(request, OF_RUN)
         (day, kept), base = self._some(given), self._base(request)
         found = documents.collections(base, day, collections_of(day).values(), kept)
-        return stamped(self._document(request, given, found, f"{base}/collections"), day)
+        return stamped(self._document(request, given, found, _here(request, base)), day)
 
     def _of_collection(
         self,
@@ -187,7 +195,7 @@ class MapService:
         given, base = parameters(request, OF_RUN), self._base(request)
         day, kept = self._some(given)
         document = make(base, collection_of(day, request.path_params["collection"]), kept)
-        here = f"{base}{request.url.path.removeprefix(PATH)}"
+        here = _here(request, base)
         return stamped(self._document(request, given, document, here, kind, has_links=has_links), day)
 
     def _items(self, request: Request) -> Response:
@@ -257,6 +265,11 @@ class MapService:
 
     def _http(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            asks = request.method == "OPTIONS"
+            answer = Response(status_code=204) if asks else problem(405, "the service is read alone: by GET or HEAD")
+            answer.headers["allow"] = METHODS
+            return answer
         words = "there is nothing at this address" if error.status_code == 404 else str(error.detail)
         return problem(error.status_code, words)
 
@@ -277,6 +290,11 @@ def problem(status: int, words: str) -> Response:
 def is_open(home: Home) -> bool:
     """Return whether whoever reaches the service may read: the force says so, or all in the home is invented."""
     return home.settings.web.is_map_open or home.is_rehearsal
+
+
+def _here(request: Request, base: str) -> str:
+    """Return the address that is asked for, as whoever asks reaches it."""
+    return f"{base}{request.url.path.removeprefix(PATH)}"
 
 
 def _name_of(host: str) -> str:

@@ -65,7 +65,7 @@ def literal_of(kind: str, text: str, name: str) -> Value:
         if kind == "boolean":
             return Value("boolean", {"true": True, "false": False}[text.lower()], is_literal=True)
     except (ValueError, KeyError):
-        raise RefusalError(f"{name}={text[:60]!r}: expected a {kind}") from None
+        raise RefusalError(f"{name}={text[:60]!r}: expected {'an' if kind == 'integer' else 'a'} {kind}") from None
     return Value("time", seconds(text), is_literal=True) if kind in ("date", "time") else Value("string", text)
 
 
