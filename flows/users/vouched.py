@@ -1,7 +1,7 @@
 """Sign-in of users for whom an identity provider vouches; where the settings say so, with the role that it gives.
 
-A role out of a claim is given by `flows.users.accounts.set_role`, as an administrator gives one: with its rules, and with
-its entry in the access log, which names the provider.
+A role out of a claim is given by `flows.users.accounts.set_role`, as an administrator gives one: with its rules, and
+with its entry in the access log, which names the provider.
 """
 
 from datetime import UTC, datetime

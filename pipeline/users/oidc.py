@@ -116,7 +116,7 @@ def finish(settings: OidcSettings, attempt: Attempt, code: str) -> Vouched:
     name = claims.get(settings.claim)
     if not isinstance(name, str) or not name:
         raise AccessError(
-            f"the provider's ID token has no claim {settings.claim}: correct web.oidc.claim, or have the provider write "
+            f"the provider's ID token has no claim {settings.claim}: correct web.oidc.claim, or have the provider put "
             "that claim into ID tokens"
         )
     return Vouched(str(settings.issuer), name, _roles(settings, claims))

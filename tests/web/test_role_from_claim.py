@@ -65,8 +65,8 @@ def test_the_role_of_the_claim_is_that_of_the_user_from_then_on(
     assert role_of(home) == "supervisor"
     changed, login = list(home.access_log.entries())[before:]
     assert changed | {
-        "action": "set_role", "reader": "the identity provider", "authenticated": f"identity provider {provider.issuer}",
-        "detail": {"user": WHO, "role": "supervisor"}, "purpose": "to administer users",
+        "action": "set_role", "reader": "the identity provider", "purpose": "to administer users",
+        "authenticated": f"identity provider {provider.issuer}", "detail": {"user": WHO, "role": "supervisor"},
     } == changed  # fmt: skip
     assert (login["action"], login["reader"], login["detail"]) == ("login", WHO, {"role": "supervisor"})
     assert (login["authenticated"], login["purpose"]) == ("password session", PURPOSE)

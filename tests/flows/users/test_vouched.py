@@ -1,4 +1,4 @@
-"""Roles out of claims, in any order of sign-ins: the last that was accepted is in force, and the log tells each change."""
+"""Roles out of claims, in any order of sign-ins: the last that was accepted holds, and the log tells each change."""
 
 import shutil
 import tempfile
