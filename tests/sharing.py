@@ -1,6 +1,7 @@
-"""What the processes of one test run share: made by the first that asks, read by the others."""
+"""What processes of the tests share, in one test run or in all: made by the first that asks, read by the others."""
 
 import fcntl
+import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,6 +21,17 @@ def made_once(folder: Path, make: Callable[[Path], Made]) -> Made:
             folder.mkdir()
             result.write_bytes(pickle.dumps(make(folder)))
         return pickle.loads(result.read_bytes())
+
+
+def fetched(name: str, fetch: Callable[[Path], None]) -> Path:
+    """Return a folder of the cache of this machine, which outlives test runs; `fetch` fills it, once."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "harmspot"
+    cache.mkdir(parents=True, exist_ok=True)
+    with locked(cache / "lock"):
+        if not (cache / name / ".complete").exists():
+            fetch(cache / name)
+            (cache / name / ".complete").touch()
+    return cache / name
 
 
 def forget(folder: Path) -> None:

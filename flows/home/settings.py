@@ -31,6 +31,7 @@ from models.places.address_piles import AddressPilesConfig
 from models.places.markets import MarketsConfig
 from models.places.quality_checks import QualityConfig
 from models.places.ranking import PlacesConfig
+from models.users.roles import ROLES
 from pipeline.errors import SettingsError
 from pipeline.given_yaml import read_given_yaml
 from pipeline.map_link import base_map_at, check_map_link
@@ -374,6 +375,11 @@ class WebSettings:
     is_map_open: bool
     base_map: Annotated[str | None, base_map_at]
     oidc: OidcSettings
+
+    def __post_init__(self) -> None:
+        for value, role in self.oidc.roles.items():
+            if role not in ROLES:
+                raise SettingsError(f"web.oidc.roles.{value}={role!r}: expected one of {', '.join(ROLES)}")
 
 
 @dataclass(frozen=True, slots=True)

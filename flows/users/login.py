@@ -39,28 +39,20 @@ def log_in(home: Home, name: str, password: str, purpose: str, now: datetime | N
     is_right = is_password(password, user.password_hash if user else None)
     if user is None or not (is_right and may_be_checked):
         raise refused(home, user.user_id if user else UNKNOWN, WRONG)
-    return _begun(home, user, purpose, now)
+    return begin_session(home, user, purpose, now)
 
 
-def log_in_vouched(home: Home, user_id: str, purpose: str, now: datetime | None = None) -> str:
-    """Begin a session of a user for whom an identity provider vouches, and return its token; logged.
+def begin_session(home: Home, user: User, purpose: str, now: datetime) -> str:
+    """Begin a session of a user who is known to be there, and return its token; logged.
 
     Raises
     ------
     AccessError
-        The home has no such user, letter for letter, or a service that has tokens alone; or the user is disabled.
+        The user is disabled, or was given another password meanwhile.
     PurposeError
         The purpose says too little.
     """
-    user = home.users.by_id(user_id)
-    if user is None or not user.password_hash:
-        raise refused(home, UNKNOWN, "the identity provider vouches for nobody who is a user of this home")
-    return _begun(home, user, purpose, now or datetime.now(UTC))
-
-
-def _begun(home: Home, user: User, purpose: str, now: datetime) -> str:
-    if user.disabled_at:
-        raise refused(home, user.user_id, f"{user.user_id} is disabled; ask an administrator")
+    refuse_disabled(home, user)
     home.session = Session(user.user_id, user.role, PASSWORD, purpose)
     with home.protecting():  # whoever revokes or erases logs in first
         home.log_access("login", {"role": user.role}, reader=user.user_id, purpose=purpose)
@@ -69,6 +61,12 @@ def _begun(home: Home, user: User, purpose: str, now: datetime) -> str:
     if not home.users.begin_session(session, user.password_hash):
         raise refused(home, user.user_id, f"{user.user_id} was disabled or given another password; {LOG_IN}")
     return token
+
+
+def refuse_disabled(home: Home, user: User) -> None:
+    """Raise AccessError, logged, for a user who is disabled."""
+    if user.disabled_at:
+        raise refused(home, user.user_id, f"{user.user_id} is disabled; ask an administrator")
 
 
 def log_out(home: Home, token: str, now: datetime | None = None) -> None:

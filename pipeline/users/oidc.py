@@ -5,6 +5,7 @@ to this attempt, and in time (OpenID Connect Core 1.0, 3.1.3.7). Nothing else of
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,18 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class OidcSettings:
-    """The identity provider, and the claim that holds the name of a user of the home; without an issuer, none."""
+    """The identity provider, and the claim that holds the name of a user of the home; without an issuer, none.
+
+    Where `role_claim` is set, it holds the role of the user, too, as a value or values among `roles`.
+    """
 
     issuer: str | None
     client_id: str | None
     client_secret: str | None = field(repr=False)
     client_secret_file: Path | None
     claim: str
+    role_claim: str | None
+    roles: Mapping[str, str]
 
     def __post_init__(self) -> None:
         if self.issuer is None:
@@ -37,10 +43,21 @@ class OidcSettings:
             raise SettingsError(f"web.oidc.issuer={self.issuer!r}: expected an address with https")
         if not self.client_id:
             raise SettingsError("web.oidc.issuer is set: expected web.oidc.client_id, too")
+        if bool(self.role_claim) != bool(self.roles):
+            raise SettingsError("web.oidc.role_claim and web.oidc.roles: expected both, or none")
 
     def secret(self) -> str | None:
         """Return the secret of the client: as set, else from its file; None for a client without one."""
         return secret_of(self.client_secret, self.client_secret_file, "web.oidc.client_secret_file", SettingsError)
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What a provider says of whoever signed in there: a name, and the roles by `web.oidc.roles`, None without them."""
+
+    issuer: str
+    name: str
+    roles: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +95,8 @@ def begin(settings: OidcSettings, back_to: str) -> tuple[Attempt, str]:
     return attempt, str(url)
 
 
-def finish(settings: OidcSettings, attempt: Attempt, code: str) -> str:
-    """Return the name that the provider vouches for, in answer to an attempt.
+def finish(settings: OidcSettings, attempt: Attempt, code: str) -> Vouched:
+    """Return what the provider vouches for, in answer to an attempt.
 
     Raises
     ------
@@ -98,13 +115,25 @@ def finish(settings: OidcSettings, attempt: Attempt, code: str) -> str:
     claims = _claims(settings, attempt, token.get("id_token"), keys)
     name = claims.get(settings.claim)
     if not isinstance(name, str) or not name:
-        raise AccessError(f"the provider's token has no claim {settings.claim}: correct web.oidc.claim, or its scopes")
-    return name
+        raise AccessError(
+            f"the provider's ID token has no claim {settings.claim}: correct web.oidc.claim, or have the provider put "
+            "that claim into ID tokens"
+        )
+    return Vouched(str(settings.issuer), name, _roles(settings, claims))
+
+
+def _roles(settings: OidcSettings, claims: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the roles of a text, or of the texts of a list; other values, and those not in `roles`, give none."""
+    if not settings.role_claim:
+        return None
+    given = claims.get(settings.role_claim)
+    values = given if isinstance(given, list) else [given]
+    return frozenset(settings.roles[value] for value in values if isinstance(value, str) and value in settings.roles)
 
 
 def _claims(settings: OidcSettings, attempt: Attempt, id_token: Any, keys: Any) -> dict[str, Any]:
     from joserfc import jwt
-    from joserfc.errors import JoseError
+    from joserfc.errors import InvalidClaimError, JoseError
     from joserfc.jwk import KeySet
 
     asked = jwt.JWTClaimsRegistry(
@@ -119,9 +148,9 @@ def _claims(settings: OidcSettings, attempt: Attempt, id_token: Any, keys: Any) 
     try:
         claims = jwt.decode(id_token, KeySet.import_key_set(keys), algorithms=ALGORITHMS).claims
         asked.validate(claims)
-        audience = claims["aud"]
-        if isinstance(audience, list) and len(audience) > 1 and claims.get("azp") != settings.client_id:
-            raise ValueError("azp")
+        is_for_several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+        if (is_for_several or "azp" in claims) and claims.get("azp") != settings.client_id:
+            raise InvalidClaimError("azp")
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise AccessError(f"the provider's token does not hold ({type(error).__name__}): sign in again") from None
     return claims

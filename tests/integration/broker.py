@@ -5,7 +5,6 @@ repository. A shell stands between us and Java and stops it when our end of its 
 the tests, however they end.
 """
 
-import fcntl
 import os
 import shutil
 import socket
@@ -16,6 +15,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from tests.sharing import fetched, locked
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 START_TIMEOUT_S = 600  # it takes five seconds on a quiet machine
@@ -92,21 +93,13 @@ def _jars() -> Path:
         raise BrokerUnavailableError(
             f"no {' and no '.join(missing)} on the path (Java 17 or newer and Maven are needed)"
         )
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "harmspot"
-    jars = cache / f"kafka-{_version()}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (jars / ".complete").exists():
-            _copy_jars(jars)
-    return jars
+    return fetched(f"kafka-{_version()}", _copy_jars)
 
 
 def _formatted_storage(jars: Path, java: list[str]) -> Path:
     """Return empty storage for a broker, formatted once beside the jars: Java takes seconds to do it."""
     storage = jars.with_name(f"{jars.name}-storage")
-    with (jars.parent / "lock").open("w") as lock, tempfile.TemporaryDirectory(dir=jars.parent) as folder:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(jars.parent / "lock"), tempfile.TemporaryDirectory(dir=jars.parent) as folder:
         if not storage.exists():
             properties = Path(folder) / "server.properties"
             properties.write_text(_PROPERTIES.format(port=1, advertised_port=1, controller_port=2, folder=folder))
@@ -123,7 +116,6 @@ def _copy_jars(jars: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode:
         raise BrokerUnavailableError(f"Maven could not fetch the broker's jars: {done.stdout[-500:]}")
-    (jars / ".complete").touch()
 
 
 def _version() -> str:

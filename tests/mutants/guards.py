@@ -791,6 +791,20 @@ GUARDS = (
         "flows/users/test_login.py::test_a_login_undoes_no_change_that_is_made_meanwhile",
     ),
     Guard(
+        "flows/users/vouched",
+        "a claim gives one role or lets nobody in",
+        "if len(roles) != 1:",
+        "if not roles:",
+        "web/test_role_from_claim.py::test_several_roles_let_nobody_in",
+    ),
+    Guard(
+        "flows/users/vouched",
+        "a role out of a claim ends the sessions with the former one",
+        "home.users.revoke(user.user_id, now)",
+        "pass",
+        "web/test_role_from_claim.py::test_sessions_with_the_former_role_end_and_those_with_the_same_go_on",
+    ),
+    Guard(
         "flows/users/admission",
         "a token is no person",
         "if session.how == TOKEN and (decided := need_a_person(verbs)):",

@@ -5,7 +5,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -19,13 +19,17 @@ CLIENT, SECRET = "harmspot-board", "a secret of the client"
 
 
 class Provider:
-    """What a provider knows. `claims` go over those of every token, `key` signs it, `who` has signed in there."""
+    """What a provider knows. `claims` go over those of every token, `key` signs it, `who` has signed in there.
+
+    `write` writes the ID token of some claims.
+    """
 
     def __init__(self) -> None:
         self.keys = KeySet([RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})])
         self.key, self.algorithm = self.keys.keys[0], "RS256"
         self.issuer, self.who = "", ""
         self.claims: dict[str, Any] = {}
+        self.write: Callable[[dict[str, Any]], Any] = self.signed
         self.codes: dict[str, dict[str, str]] = {}
 
     def described(self) -> dict[str, Any]:
@@ -52,9 +56,11 @@ class Provider:
         claims = {"iss": self.issuer, "aud": CLIENT, "sub": "1", "iat": now, "exp": now + 300,
                   "nonce": asked["nonce"], "preferred_username": self.who} | self.claims  # fmt: skip
         said = {name: value for name, value in claims.items() if value is not None}
+        return {"access_token": "a", "token_type": "Bearer", "id_token": self.write(said)}
+
+    def signed(self, claims: dict[str, Any]) -> str:
         header = {"alg": self.algorithm, "kid": "one"}
-        id_token = jwt.encode(header, said, self.key, algorithms=[self.algorithm])
-        return {"access_token": "a", "token_type": "Bearer", "id_token": id_token}
+        return jwt.encode(header, claims, self.key, algorithms=[self.algorithm])
 
 
 @contextmanager

@@ -1,24 +1,28 @@
 """Sign-in through an identity provider: whoever it vouches for and the home knows, once, in the browser that asked."""
 
+import base64
 import html
+import json
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from joserfc.jwk import OctKey, RSAKey
+from joserfc import jwe, jws, jwt
+from joserfc.jwe import JWERegistry
+from joserfc.jwk import KeySet, OctKey, RSAKey
 
 from flows.home.home import Home
 from flows.users import login
 from flows.users.accounts import HOLDER, add_user, disable
 from flows.users.login import UNKNOWN
 from pipeline.errors import SettingsError
-from pipeline.users.oidc import OidcSettings
+from pipeline.users.oidc import LEEWAY_S, OidcSettings
 from tests.users import name_in
 from tests.web.conftest import Browser, browser_of, serving, visiting
 from tests.web.provider import CLIENT, SECRET, Provider, provider_on_loopback
@@ -27,6 +31,7 @@ from web.entrance.board import COOKIE
 from web.entrance.sign_in import ATTEMPT, BACK, PROVIDER
 
 PURPOSE = "morning tasking"
+JWE = ["RSA-OAEP", "A128GCM"]
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +46,8 @@ def provider(running: Provider, monkeypatch: pytest.MonkeyPatch) -> Provider:
     for name, value in {"who": name_in("planner"), "claims": {}, "key": running.keys.keys[0]}.items():
         monkeypatch.setattr(running, name, value)
     monkeypatch.setattr(running, "algorithm", "RS256")
+    monkeypatch.setattr(running, "write", running.signed)
+    monkeypatch.setattr(running, "keys", running.keys)
     return running
 
 
@@ -52,7 +59,8 @@ def home(real_home: Home, provider: Provider) -> Home:
 
 def with_provider(home: Home, provider: Provider, **more: Any) -> None:
     oidc = OidcSettings(**{"issuer": provider.issuer, "client_id": CLIENT, "client_secret": SECRET,
-                           "client_secret_file": None, "claim": "preferred_username"} | more)  # fmt: skip
+                           "client_secret_file": None, "claim": "preferred_username", "role_claim": None,
+                           "roles": {}} | more)  # fmt: skip
     settings = home.settings
     home.__dict__["settings"] = replace(settings, web=replace(settings.web, oidc=oidc))
 
@@ -86,8 +94,11 @@ def test_a_user_for_whom_the_provider_vouches_comes_in_with_the_role_of_the_home
     "said",
     [
         {"nonce": "another"}, {"nonce": None}, {"iss": "http://127.0.0.1:1"}, {"iss": None}, {"aud": "another client"},
-        {"aud": [CLIENT, "another client"]}, {"exp": int(time.time()) - 3600}, {"exp": None},
-        {"iat": int(time.time()) + 3600}, {"preferred_username": None}, {"preferred_username": ["x"]},
+        {"aud": [CLIENT, "another client"]}, {"aud": [CLIENT, "another client"], "azp": "another client"},
+        {"aud": ["another client"], "azp": CLIENT}, {"aud": None}, {"aud": []}, {"aud": [CLIENT, 1], "azp": CLIENT},
+        {"azp": "another client"}, {"azp": [CLIENT]}, {"exp": int(time.time()) - 3600}, {"exp": None},
+        {"exp": "tomorrow"}, {"iat": int(time.time()) + 3600}, {"iat": None}, {"nbf": int(time.time()) + 3600},
+        {"sub": None}, {"preferred_username": None}, {"preferred_username": ["x"]},
         {"preferred_username": "Nobody, N."}, {"preferred_username": "planner, a. lee"},
     ],
 )  # fmt: skip
@@ -100,6 +111,109 @@ def test_a_token_that_is_not_for_this_attempt_or_for_no_user_lets_nobody_in(
     assert COOKIE not in browser.cookies
     assert [entry["reader"] for entry in refusals(home)] == [UNKNOWN]
     assert "Nobody" not in str(refusals(home))
+
+
+@pytest.mark.parametrize(
+    "said", [{"aud": [CLIENT]}, {"aud": [CLIENT, "another client"], "azp": CLIENT}, {"azp": CLIENT}]
+)
+def test_a_token_for_this_client_lets_in_however_it_says_so(
+    said: dict[str, Any], home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "claims", said)
+    browser = browser_of(home)
+    assert browser.get(begun(browser)).status_code == 200
+
+
+@pytest.mark.parametrize("ahead_s", [-LEEWAY_S - 30, -LEEWAY_S + 30, LEEWAY_S - 30, LEEWAY_S + 30])
+@pytest.mark.parametrize("lasts_s", [0, 300])
+def test_clocks_may_differ_by_a_minute(
+    ahead_s: int, lasts_s: int, home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token of a provider whose clock is ahead, or behind, which lasts some seconds by that clock."""
+    made_s = int(time.time()) + ahead_s
+    monkeypatch.setattr(provider, "claims", {"iat": made_s, "nbf": made_s, "exp": made_s + lasts_s})
+    browser = browser_of(home)
+    is_in_time = ahead_s < LEEWAY_S and ahead_s + lasts_s > -LEEWAY_S
+    assert browser.get(begun(browser)).status_code == (200 if is_in_time else 403)
+    assert len(refusals(home)) == (not is_in_time)
+
+
+def unsigned(header: dict[str, Any], claims: dict[str, Any]) -> str:
+    parts = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims))
+    return ".".join((*parts, ""))
+
+
+ANOTHER = RSAKey.generate_key(2048)
+FORMS: dict[str, Callable[[Provider, dict[str, Any]], Any]] = {
+    "unsigned": lambda provider, claims: unsigned({"alg": "none"}, claims),
+    "unsigned, with the id of a key": lambda provider, claims: unsigned({"alg": "none", "kid": "one"}, claims),
+    "said to be signed": lambda provider, claims: unsigned({"alg": "RS256", "kid": "one"}, claims),
+    "without its signature": lambda provider, claims: provider.signed(claims).rpartition(".")[0],
+    "encrypted": lambda provider, claims: jwt.encode(
+        {"alg": "RSA-OAEP", "enc": "A128GCM"}, claims, ANOTHER, registry=JWERegistry(algorithms=JWE)
+    ),
+    "signed, then encrypted": lambda provider, claims: jwe.encrypt_compact(
+        {"alg": "RSA-OAEP", "enc": "A128GCM", "cty": "JWT"}, provider.signed(claims), ANOTHER, algorithms=JWE
+    ),
+    "signed with a key of its own": lambda provider, claims: jwt.encode(
+        {"alg": "RS256", "jwk": ANOTHER.as_dict(private=False)}, claims, ANOTHER
+    ),
+    "signed with a key from elsewhere": lambda provider, claims: jwt.encode(
+        {"alg": "RS256", "kid": "one", "jku": "http://127.0.0.1:1/keys"}, claims, ANOTHER
+    ),
+    "of an unknown key": lambda provider, claims: jwt.encode({"alg": "RS256", "kid": "two"}, claims, provider.key),
+    "no claims": lambda provider, claims: jws.serialize_compact(
+        {"alg": "RS256", "kid": "one"}, b"[]", provider.key, algorithms=["RS256"]
+    ),
+    "no token": lambda provider, claims: None,
+    "a number": lambda provider, claims: 5,
+    "an object": lambda provider, claims: claims,
+    "no text of a token": lambda provider, claims: "\u00e9.\ud800.\u0000",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_token_in_another_form_than_signed_by_the_provider_lets_nobody_in(
+    form: str, home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "write", lambda claims: FORMS[form](provider, claims))
+    browser = browser_of(home)
+    page = browser.get(begun(browser))
+    assert page.status_code == 403 and "token does not hold" in page.text
+    assert COOKIE not in browser.cookies
+    assert [entry["reader"] for entry in refusals(home)] == [UNKNOWN]
+
+
+def test_a_key_counts_from_when_the_provider_publishes_it_until_it_does_no_more(
+    home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = provider.key, RSAKey.generate_key(2048, {"kid": "two", "use": "sig"})
+    browser = browser_of(home)
+    for published, kid, key, status in (
+        ([one], "two", two, 403), ([one, two], "two", two, 200), ([one, two], "one", one, 200),
+        ([two], "one", one, 403), ([two], "two", two, 200),
+    ):  # fmt: skip
+        monkeypatch.setattr(provider, "keys", KeySet(published))
+        monkeypatch.setattr(
+            provider, "write", lambda claims, kid=kid, key=key: jwt.encode({"alg": "RS256", "kid": kid}, claims, key)
+        )
+        browser.cookies.clear()
+        assert browser.get(begun(browser)).status_code == status
+    assert len(refusals(home)) == 2
+
+
+@pytest.mark.parametrize("published", [None, 5, [], {}, {"keys": None}, {"keys": [5]}, {"keys": [{"kty": "RSA"}]}])
+def test_keys_that_are_none_let_nobody_in(
+    published: Any, home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Keys:
+        def as_dict(self) -> Any:
+            return published
+
+    monkeypatch.setattr(provider, "keys", Keys())
+    browser = browser_of(home)
+    assert browser.get(begun(browser)).status_code == 403
+    assert [entry["reader"] for entry in refusals(home)] == [UNKNOWN]
 
 
 def test_a_token_signed_by_another_key_or_with_the_public_one_lets_nobody_in(
@@ -173,12 +287,16 @@ def test_without_settings_there_is_none_and_settings_must_be_safe(real_home: Hom
     browser = browser_of(real_home)
     assert PROVIDER not in browser.get("/sign-in").text
     assert browser.get(BACK).status_code == 404
-    given: dict[str, Any] = {"client_id": "x", "client_secret": None, "client_secret_file": None, "claim": "email"}
+    given: dict[str, Any] = {"client_id": "x", "client_secret": None, "client_secret_file": None, "claim": "email",
+                             "role_claim": None, "roles": {}}  # fmt: skip
     for issuer in ("http://login.example.org", "login.example.org", "https://login.example.org?x=1"):
         with pytest.raises(SettingsError, match="expected an address with https"):
             OidcSettings(issuer, **given)
     with pytest.raises(SettingsError, match="client_id"):
         OidcSettings("https://login.example.org", **given | {"client_id": None})
+    for half in ({"role_claim": "roles"}, {"roles": {"analysts": "planner"}}):
+        with pytest.raises(SettingsError, match="expected both, or none"):
+            OidcSettings("https://login.example.org", **given | half)
     (tmp_path / "secret").write_text("hush\n")
     settings = OidcSettings("https://login.example.org", **given | {"client_secret_file": tmp_path / "secret"})
     assert settings.secret() == "hush"

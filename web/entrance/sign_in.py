@@ -148,10 +148,10 @@ def routes(board: Board) -> APIRouter:
             if board.attempts.is_too_many(request.client.host if request.client else ""):
                 return form(request, 429, home.catalogue.text(MANY))
             try:
-                name = oidc.finish(settings, waiting.attempt, given.get("code", ""))
+                vouched = oidc.finish(settings, waiting.attempt, given.get("code", ""))
             except AccessError as error:
                 raise refused(home, UNKNOWN, str(error)) from None
-            token = board.visitors.sign_in_vouched(home, name, waiting.purpose)
+            token = board.visitors.sign_in_vouched(home, vouched, waiting.purpose)
         except HarmspotError as error:
             return form(request, 403, str(error))
         # Not a redirect: this answer is to another site, and what a redirect asks for would come without the cookie.

@@ -12,9 +12,11 @@ from threading import RLock
 
 from flows.home.home import Home
 from flows.users.admission import marking_reads, refuse_empty_words
-from flows.users.login import log_in, log_in_vouched, log_out, refused, session_of, wait_after_guess
+from flows.users.login import log_in, log_out, refused, session_of, wait_after_guess
+from flows.users.vouched import log_in_vouched
 from pipeline.errors import AccessError
 from pipeline.users.credentials import token_hash
+from pipeline.users.oidc import Vouched
 from pipeline.users.session import TOKEN, Session
 
 REHEARSAL = "rehearsal"
@@ -69,10 +71,10 @@ class Visitors:
         self._invented[token_hash(token)] = Session(name, INVENTED[name], REHEARSAL, purpose)
         return token
 
-    def sign_in_vouched(self, home: Home, name: str, purpose: str) -> str:
-        """Begin a session of a user for whom a provider vouches; raises as `flows.users.login.log_in_vouched`."""
+    def sign_in_vouched(self, home: Home, vouched: Vouched, purpose: str) -> str:
+        """Begin a session of a user for whom a provider vouches; raises as `flows.users.vouched.log_in_vouched`."""
         with self.lock, marking_reads(home, "login"):
-            token = log_in_vouched(home, name, purpose)
+            token = log_in_vouched(home, vouched, purpose)
         return self._remembered(token, home)
 
     def check_purpose(self, home: Home, purpose: str) -> None:
