@@ -1,9 +1,7 @@
 """The application: who is let in, what is served, and what an error says."""
 
 import logging
-from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
-from typing import TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -27,13 +25,11 @@ from web.day import Days
 from web.entrance import sign_in
 from web.entrance.board import COOKIE, MEDIA, NONCE, Board, new_nonce
 from web.entrance.security import Bodies, Guard, log_refusal
-from web.entrance.visitors import TOKEN_FORM
 from web.gis.access import needs_token, token_of
 from web.gis.service import PATH as MAP_PATH
 from web.gis.service import MapService, is_open
 
 OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz", "/metrics")
-Found = TypeVar("Found")
 
 
 def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = False) -> ASGIApp:
@@ -93,10 +89,9 @@ class Door:
             return self._reading(token_of(request.headers.get("authorization", "")) or token, address)
         is_open = request.url.path.startswith(OPEN_PATHS)
         if token is not None and not is_open:
-            visitor, is_too_many = self._looked_up(board.visitors.visitor, token, address)
-            if is_too_many:
+            if self._is_one_guess_too_many(token, address):
                 return PlainTextResponse("Too many sessions that nobody knows; wait a minute.", 429)
-            request.scope["harmspot.visitor"] = visitor
+            request.scope["harmspot.visitor"] = board.visitors.visitor(token)
         if is_open or board.visitor_of(request):
             return None
         log_refusal(request.scope, 401)
@@ -107,26 +102,13 @@ class Door:
         board = self._board
         if is_open(board.home):
             return None
-        may_read, is_too_many = self._looked_up(board.visitors.may_read, token, address)
-        if is_too_many:
+        if self._is_one_guess_too_many(token, address):
             return PlainTextResponse("Too many tokens that nobody knows; wait a minute.", 429)
-        return None if may_read else needs_token()
+        return None if board.visitors.may_read(token) else needs_token()
 
-    def _looked_up(
-        self, look_up: Callable[[str | None], Found], token: str | None, address: str
-    ) -> tuple[Found | None, bool]:
-        """Return what is found of a token, and whether it is one guess too many of an address: then nobody looks.
-
-        A guess counts before it is looked up, as many may come at once; a token that is known is none.
-        """
-        visitors, attempts = self._board.visitors, self._board.attempts
-        is_guess = token is not None and TOKEN_FORM.fullmatch(token) is not None and not visitors.is_remembered(token)
-        if is_guess and attempts.is_too_many(address):
-            return None, True
-        found = look_up(token)
-        if is_guess and found:
-            attempts.take_back(address)
-        return found, False
+    def _is_one_guess_too_many(self, token: str | None, address: str) -> bool:
+        """Count a token that nobody ever held, before it is looked up: many may come at once."""
+        return self._board.visitors.is_guess(token) and self._board.attempts.is_too_many(address)
 
 
 def _cookies(request: Request) -> dict[str, str]:

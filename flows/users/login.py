@@ -11,7 +11,7 @@ from models.governance.actors import name_of
 from pipeline.errors import AccessError
 from pipeline.users.credentials import is_password, new_token, token_hash
 from pipeline.users.session import PASSWORD, TOKEN, Session
-from pipeline.users.users import Token, User
+from pipeline.users.users import Accounts, Token, User
 
 SESSION = timedelta(hours=12)
 GUESS_S = 0.5  # wait of whoever gives a wrong token
@@ -74,6 +74,15 @@ def log_out(home: Home, token: str, now: datetime | None = None) -> None:
     home.users.revoke(token_hash(token), now or datetime.now(UTC))
 
 
+def session_in(accounts: Accounts, token: str, now: datetime) -> Session | None:
+    """Return the session of whoever has a token; None where nobody is let in with it."""
+    held = accounts.tokens.get(token_hash(token))
+    user = accounts.users.get(held.user_id) if held else None
+    if held is None or user is None or user.disabled_at or held.revoked_at or now >= held.expires_at:
+        return None
+    return Session(user.user_id, user.role, PASSWORD if held.kind == "session" else TOKEN, held.purpose)
+
+
 def session_of(home: Home, token: str, now: datetime | None = None) -> Session:
     """Return the session of whoever has a token.
 
@@ -83,19 +92,19 @@ def session_of(home: Home, token: str, now: datetime | None = None) -> Session:
         No such token was given out, or it has expired or was revoked, or its user is disabled; logged. Call
         `wait_after_guess` then, with nothing open for which others wait.
     """
-    now = now or datetime.now(UTC)
-    held = home.users.token(token_hash(token))
+    now, accounts = now or datetime.now(UTC), home.users.read()
+    if session := session_in(accounts, token, now):
+        return session
+    held = accounts.tokens.get(token_hash(token))
     if held is None:
         raise refused(home, UNKNOWN, f"no such token; {LOG_IN}")
-    user = home.users.by_id(held.user_id)
+    user = accounts.users.get(held.user_id)
     if user is None or user.disabled_at:
         raise refused(home, held.user_id, f"{held.user_id} is disabled; ask an administrator")
     if held.revoked_at:
         raise refused(home, held.user_id, f"the token of {held.user_id} was revoked; {LOG_IN}")
-    if now >= held.expires_at:
-        ended = home.local_text(held.expires_at)
-        raise refused(home, held.user_id, f"the token of {held.user_id} expired at {ended}; {LOG_IN}")
-    return Session(user.user_id, user.role, PASSWORD if held.kind == "session" else TOKEN, held.purpose)
+    ended = home.local_text(held.expires_at)
+    raise refused(home, held.user_id, f"the token of {held.user_id} expired at {ended}; {LOG_IN}")
 
 
 def wait_after_guess() -> None:

@@ -1,6 +1,6 @@
 """The users of a home and their tokens, in an encrypted file of its own: a store that is held keeps nobody out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -47,6 +47,14 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Accounts:
+    """All users by id and all tokens by hash, as they were at one moment."""
+
+    users: Mapping[str, User]
+    tokens: Mapping[str, Token]
+
+
+@dataclass(frozen=True, slots=True)
 class Users:
     """The table at `path`, encrypted with the home's key; a missing file has no users."""
 
@@ -69,11 +77,20 @@ class Users:
 
     def all(self) -> list[User]:
         """Return all users by id, also those disabled."""
-        return [User(*row) for row in self._rows("all")]
+        return list(self.read().users.values())
+
+    def read(self) -> Accounts:
+        """Return all users and tokens."""
+        if not self.path.exists():
+            return Accounts({}, {})
+        with self._attached(read_only=True) as connection:
+            users = [User(*row) for row in connection.execute(query("users/users#all")).fetchall()]
+            tokens = [Token(*row) for row in connection.execute(query("users/users#tokens")).fetchall()]
+        return Accounts({user.user_id: user for user in users}, {token.token_hash: token for token in tokens})
 
     def by_id(self, user_id: str) -> User | None:
         """Return the user with an id."""
-        return next((user for user in self.all() if user.user_id == user_id), None)
+        return self.read().users.get(user_id)
 
     def by_look(self, look: str) -> User | None:
         """Return the user whose name looks like that."""
@@ -116,10 +133,6 @@ class Users:
         """
         return bool(self._execute("begin_session", asdict(token) | {"password_hash": password_hash}, "forgive"))
 
-    def token(self, token_hash: str) -> Token | None:
-        """Return the token with a hash."""
-        return next((token for token in self._tokens() if token.token_hash == token_hash), None)
-
     def put_token(self, token: Token) -> None:
         """Add a token; those that expired long ago are forgotten."""
         self._execute("forget", {"before": token.made_at - KEPT})
@@ -128,15 +141,6 @@ class Users:
     def revoke(self, token_hash_or_user_id: str, at: datetime) -> None:
         """Revoke a token, or all tokens of a user."""
         self._execute("revoke", {"value": token_hash_or_user_id, "at": at})
-
-    def _tokens(self) -> list[Token]:
-        return [Token(*row) for row in self._rows("tokens")]
-
-    def _rows(self, name: str) -> list[tuple[Any, ...]]:
-        if not self.path.exists():
-            return []
-        with self._attached(read_only=True) as connection:
-            return connection.execute(query(f"users/users#{name}")).fetchall()
 
     def _execute(self, name: str, values: dict[str, object], after: str | None = None) -> list[tuple[Any, ...]]:
         """Execute a query and return its rows; if it returns one, execute `after` for its user, in one transaction."""

@@ -11,7 +11,7 @@ from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.users import login
 from flows.users.accounts import HOLDER, add_user, disable, give_token
-from pipeline.users.users import FREE_GUESSES
+from pipeline.users.users import FREE_GUESSES, Users
 from tests.users import PASSWORD, name_in
 from tests.web.conftest import BELL, LEE, Browser, browser_of, visiting
 from web.app import create_app
@@ -127,6 +127,26 @@ def test_guesses_above_the_limit_are_neither_looked_up_nor_logged_and_nobody_wai
     real_home.session = HOLDER
     add_user(real_home, "Another", "reader", None)  # so that sessions are looked up anew
     assert visitor.get("/nothing-here").status_code == 404
+
+
+def test_an_office_behind_one_address_comes_in_at_once_and_the_users_are_read_once(
+    real_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(security, "ATTEMPTS", 2)
+    tokens = [login.log_in(real_home, name_in(role), PASSWORD, "morning tasking") for role in ("planner", "reader")] * 8
+    app, reads, answers = create_app(real_home), [], []
+    read = Users.read
+    monkeypatch.setattr(Users, "read", lambda users: (reads.append(users), read(users))[1])
+
+    def look(token: str) -> None:
+        answers.append(visiting(app).get("/nothing-here", headers={"cookie": f"{COOKIE}={token}"}).status_code)
+
+    together = [Thread(target=look, args=[token]) for token in tokens]
+    for each in together:
+        each.start()
+    for each in together:
+        each.join()
+    assert (answers, len(reads)) == ([404] * 16, 1)
 
 
 def test_a_session_is_never_the_one_that_a_browser_brought(real_home: Home) -> None:

@@ -146,12 +146,6 @@ class Attempts:
             seen.append(now)
             return False
 
-    def take_back(self, address: str) -> None:
-        """Count the last attempt no more: it was none."""
-        with self._lock:
-            if seen := self._seen.get(address):
-                seen.pop()
-
 
 class Forms:
     """Tokens of forms: each is of one session and one act, and none outlives the process."""

@@ -5,19 +5,20 @@ The session is that of `harmspot login`: its token is the cookie. Sessions of re
 
 import re
 import secrets
-import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 
 from flows.home.home import Home
 from flows.users.admission import marking_reads, refuse_empty_words
-from flows.users.login import log_in, log_out, refused, session_of, wait_after_guess
+from flows.users.login import log_in, log_out, refused, session_in, session_of, wait_after_guess
 from flows.users.vouched import log_in_vouched
 from pipeline.errors import AccessError
 from pipeline.users.credentials import token_hash
 from pipeline.users.oidc import Vouched
 from pipeline.users.session import TOKEN, Session
+from pipeline.users.users import Accounts
 
 REHEARSAL = "rehearsal"
 # Names that may be chosen on a rehearsal home, with their role there.
@@ -29,7 +30,6 @@ INVENTED = {
     "Clerk, R. Wood": "reader",
 }
 TOKEN_FORM = re.compile(r"hs_[\w-]{43}")
-KEPT_S = 60.0  # for so long the answer about a session is used again, while the file of users stays as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +51,22 @@ class Visitor:
 
 
 class Visitors:
-    """The sessions of a home. `lock` is held by whoever opens its store or its users: one thread at a time."""
+    """The sessions of a home. `lock` is held by whoever opens its store or its users: one thread at a time.
+
+    Users and tokens are read once for all requests, and again as soon as their file has changed.
+    """
 
     def __init__(self, home: Home) -> None:
         self._home, self.lock = home, RLock()
         self._invented: dict[str, Session] = {}
-        self._known: dict[str, tuple[tuple[int, ...], float, Session]] = {}
+        self._read: tuple[tuple[int, ...], Accounts] | None = None  # with the version of the file
 
     def sign_in(self, home: Home, name: str, password: str, purpose: str) -> str:
         """Begin a session and return its token; raises as `flows.users.login.log_in`."""
         self.check_purpose(home, purpose)
         if not home.is_rehearsal:
             with self.lock, marking_reads(home, "login"):
-                token = log_in(home, name, password, purpose)
-            return self._remembered(token, home)
+                return log_in(home, name, password, purpose)
         if name not in INVENTED:
             raise AccessError("choose one of the invented names")
         token = f"hs_{secrets.token_urlsafe(32)}"
@@ -74,8 +76,7 @@ class Visitors:
     def sign_in_vouched(self, home: Home, vouched: Vouched, purpose: str) -> str:
         """Begin a session of a user for whom a provider vouches; raises as `flows.users.vouched.log_in_vouched`."""
         with self.lock, marking_reads(home, "login"):
-            token = log_in_vouched(home, vouched, purpose)
-        return self._remembered(token, home)
+            return log_in_vouched(home, vouched, purpose)
 
     def check_purpose(self, home: Home, purpose: str) -> None:
         """Raise AccessError for a purpose that is missing, says nothing or names somebody."""
@@ -92,7 +93,6 @@ class Visitors:
         if session and session.how == TOKEN:
             with self.lock:
                 refused(self._home, session.user_id, "the board is for people, not for services")
-            self._known.pop(token_hash(token or ""), None)
             return None
         return Visitor(session, token) if session and token else None
 
@@ -102,48 +102,52 @@ class Visitors:
 
     def sign_out(self, home: Home, token: str) -> None:
         """End a session."""
-        self._known.pop(token_hash(token), None)
         if self._invented.pop(token_hash(token), None) is None and not home.is_rehearsal:
             with self.lock:
                 log_out(home, token)
 
     def known(self, token: str | None) -> Visitor | None:
-        """Return who holds a token, where that was asked a moment ago; None says nothing."""
-        session = self._known_session(token_hash(token)) if token and TOKEN_FORM.fullmatch(token) else None
-        return Visitor(session, token) if session and token and session.how != TOKEN else None
+        """Return who holds a token, as far as that can be told without opening a file; None says nothing."""
+        if token is None or not TOKEN_FORM.fullmatch(token):
+            return None
+        accounts = None if self._home.is_rehearsal else self._kept()
+        session = session_in(accounts, token, datetime.now(UTC)) if accounts else self._invented.get(token_hash(token))
+        return Visitor(session, token) if session and session.how != TOKEN else None
 
-    def is_remembered(self, token: str) -> bool:
-        """Return whether a token was known when it was looked up last: it is no guess, though it may be over."""
-        return token_hash(token) in self._known
-
-    def _remembered(self, token: str, home: Home) -> str:
-        """Remember a session that has just begun, and return its token; the first request looks it up."""
-        assert home.session is not None
-        self._known[token_hash(token)] = ((), 0.0, home.session)
-        return token
-
-    def _known_session(self, hashed: str) -> Session | None:
-        if self._home.is_rehearsal:
-            return self._invented.get(hashed)
-        known = self._known.get(hashed)
-        return known[2] if known and known[:1] == (_version_of(self._home),) and time.monotonic() < known[1] else None
+    def is_guess(self, token: str | None) -> bool:
+        """Return whether something looks like a token and never was one; a session that is over is no guess."""
+        if token is None or not TOKEN_FORM.fullmatch(token):
+            return False
+        return token_hash(token) not in (self._invented if self._home.is_rehearsal else self._accounts().tokens)
 
     def _session(self, token: str) -> Session | None:
-        hashed, home = token_hash(token), self._home
-        if (known := self._known_session(hashed)) or home.is_rehearsal:
-            return known
-        version, now = _version_of(home), time.monotonic()
-        self._known.pop(hashed, None)
+        if self._home.is_rehearsal:
+            return self._invented.get(token_hash(token))
+        if session := session_in(self._accounts(), token, datetime.now(UTC)):
+            return session
         try:
             with self.lock:
-                session = session_of(home, token)
-        except AccessError:
+                return session_of(self._home, token)
+        except AccessError:  # logged
             wait_after_guess()
             return None
-        if len(self._known) > 10_000:
-            self._known.clear()
-        self._known[hashed] = (version, now + KEPT_S, session)
-        return session
+
+    def _accounts(self) -> Accounts:
+        """Return users and tokens as they are."""
+        if kept := self._kept():
+            return kept
+        with self.lock:
+            if kept := self._kept():  # somebody else has read them meanwhile
+                return kept
+            version = _version_of(self._home)  # before they are read: what is written then is seen by the next request
+            accounts = self._home.users.read()
+            self._read = version, accounts
+            return accounts
+
+    def _kept(self) -> Accounts | None:
+        """Return what was read of the file, None once it has changed."""
+        read = self._read
+        return read[1] if read and read[0] == _version_of(self._home) else None
 
 
 def _version_of(home: Home) -> tuple[int, ...]:
