@@ -271,14 +271,11 @@ def embargo(home: "Home", market: str, reason: str, until: date, by: str) -> Non
       harmspot --home town plan embargo market_12_9 --until 2026-02-28 \\
           --reason "a covert inquiry until the arrests" --by "Supt. A. Lee"
     """
-    from flows.brief.morning import morning_brief
+    from flows.brief.morning import redraw
     from flows.decisions.embargoes import embargo_market
-    from flows.outputs.render import write_outputs
-    from pipeline.publication.publish import runs
 
     last_day = embargo_market(home, market, reason=reason, until=until, by=by)
-    write_outputs(home)
-    morning_brief(home, runs(home.path)["run_id"].iloc[-1])
+    redraw(home)
     click.echo(f"nothing names {market} until {last_day} is over")
 
 
