@@ -26,7 +26,7 @@ board: setup ## open the board on the demo town (which `make demo` makes), on lo
 	$(BIN)/harmspot --home demo/home web
 
 test: setup ## run the tests, of the soak tests a sample
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not soak" --ignore tests/bench
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not soak" --ignore tests/bench -rs
 
 soak: setup ## run the soak tests whole: kills and faults, orders of delivery, rehearsals
 	HARMSPOT_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "soak or sampled" --ignore tests/bench
