@@ -103,13 +103,12 @@ def test_half_an_act_is_told_as_recorded_and_logged_as_no_refusal(
 
 
 def test_what_fails_after_the_act_is_told_as_recorded(copy_of_run: Copies, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = copy_of_run("home")
-    browser, path = browser_of(home), f"/notices/{notice_of(home)}"
+    browser = browser_of(copy_of_run("home"))
     browser.sign_in(BELL)
-    token = browser.token(path, f"{path}/open")
     monkeypatch.setattr("flows.users.admission.mark_reads", raising(errno.ENOSPC))
-    answer = browser.post(f"{path}/open", data={"token": token})
-    assert answer.status_code == 507 and "The act is recorded" in html.unescape(answer.text)
+    answer = browser.act("/all-notices/all/read", "/notices", purpose="prepare the letters")
+    assert answer.status_code == 507
+    assert "The act is recorded. What came after it failed: /home/somewhere" in html.unescape(answer.text)
 
 
 @pytest.mark.parametrize(
