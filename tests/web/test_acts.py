@@ -123,7 +123,9 @@ def list_steps(home: Home, report: Path) -> list[Step]:
     until = {"person": person, "until": "2026-02-01", "reason": "incident 7 names his brother"}
     sharing = {"recipient": "Warrant unit", "agreement_id": "ISA-7", "purpose": "serve the warrants"}
     export = ["--recipient", "Warrant unit", "--agreement", "ISA-7", "--purpose", "serve the warrants"]
-    checked = (ITO, ["audit", "export", str(report.with_name("out.json"))], "/checks/all/copy", {})
+    forged = report.with_name("forged.json")
+    forged.write_text("{}")
+    checked = (ITO, ["audit", "export", str(forged)], "/checks/all/copy", {})
     own_ids = [*export, "--out", str(report.with_name("own.json")), "--resolve"]
     return [
         (LEE, ["lists", "register", "person_tier", *register, "--stop-on", STOP], "/effects/person_tier/register",
