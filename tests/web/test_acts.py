@@ -246,7 +246,7 @@ def test_the_same_acts_by_board_and_by_command_leave_the_same_and_are_refused_al
         assert answer.status_code == (409 if why else 200), (action, answer.text)
         if why:  # the same words, but for the file's folder
             page = re.sub(r"[^ ]*/(?=report.html)", "", html.unescape(answer.text))
-            assert re.sub(r"[^ ]*/(?=report.html)", "", why).replace(words[-1], "copy.json") in page
+            assert re.sub(r"[^ ]*/(?=report.html)", "", why).replace(f"{tmp_path}/forged.json", "copy.json") in page
         assert acts_of(by_board) == acts_of(by_command)
         assert log_of(by_board) == log_of(by_command)
     assert actions_of(by_board) == actions_of(by_command)
