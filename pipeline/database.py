@@ -20,7 +20,7 @@ import duckdb
 import duckdb_extension_httpfs
 import pandas as pd
 
-from pipeline.errors import KeyFileError, StoreBusyError, StoreError
+from pipeline.errors import KeyFileError, StoreBusyError, StoreError, of_a_file
 
 Progress = Callable[[str], None]
 # For those who handle a connection or its errors and run no query of their own.
@@ -213,7 +213,9 @@ def explain_duckdb_error(error: duckdb.Error) -> StoreError | None:
 
 
 def explained(error: Exception) -> Exception:
-    """Return the StoreError with the remedy for an error of DuckDB that has one; any other error unchanged."""
+    """Return an error of DuckDB or of a file with its remedy, if it has one; any other error unchanged."""
+    if isinstance(error, OSError):
+        return of_a_file(error)
     return (explain_duckdb_error(error) if isinstance(error, duckdb.Error) else None) or error
 
 

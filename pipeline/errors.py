@@ -3,6 +3,18 @@
 No message may contain a person identifier, raw or pseudonymous, because messages are logged.
 """
 
+import errno
+
+FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
+_WAYS_OUT = {
+    **dict.fromkeys(FULL, "cannot be written: the disk is full. Free some space, then run again"),
+    errno.EROFS: "cannot be written: its file system is for reading only. Mount it for writing, then run again",
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM),
+        "may not be read or written by the user who runs harmspot: give that user the right, then run again",
+    ),
+}
+
 
 class HarmspotError(Exception):
     """Base of every error a user can cause and fix; the command prints it without a traceback."""
@@ -52,6 +64,10 @@ class PublicationError(HarmspotError):
     """A run cannot be published, or a publication cannot be read."""
 
 
+class HalfDoneError(PublicationError):
+    """An act is recorded, and what follows from it is not written; the message names what, and what writes it."""
+
+
 class MailError(HarmspotError):
     """A mail cannot be sent."""
 
@@ -70,3 +86,9 @@ class SourceError(HarmspotError):
 
 class BrokerError(SourceError):
     """A broker does not answer, or has stopped answering; it may recover."""
+
+
+def of_a_file(error: OSError) -> OSError:
+    """Return an error about a file with the way out, for a full disk or a file that may not be used; else unchanged."""
+    way_out = _WAYS_OUT.get(error.errno or 0)
+    return OSError(f"{error.filename or 'a file'} {way_out}") if way_out else error

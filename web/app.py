@@ -2,6 +2,7 @@
 
 import logging
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,10 +17,11 @@ from flows.health.home_metrics import HomeMetrics
 from flows.health.metrics_server import problem_of
 from flows.home import log
 from flows.home.home import Home
-from pipeline.errors import AccessError, HarmspotError, StoreBusyError
+from pipeline.errors import AccessError, HarmspotError, StoreBusyError, of_a_file
 from pipeline.loopback import LOOPBACK
 from web import record, today
 from web.acts import embargoes, lists, notices, operations, people, users, visits
+from web.acts.act import unwritten_status
 from web.base_map import BaseMap
 from web.day import Days
 from web.entrance import sign_in
@@ -32,15 +34,29 @@ from web.gis.service import MapService, is_open
 OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz", "/metrics")
 
 
-def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = False) -> ASGIApp:
-    """Return the board of a home, which answers to loopback and the host names alone.
+def create_app(
+    home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = False, address: str | None = None
+) -> ASGIApp:
+    """Return the board of a home.
 
-    `is_tls` says that browsers reach it by https, by itself or through a proxy: its cookies are then sent by no other
-    way.
+    Parameters
+    ----------
+    home : Home
+        The home.
+    host_names : tuple of str
+        Names to which it answers beside loopback and the host in `address`.
+    is_tls : bool
+        It answers by TLS itself. Its cookies are then sent by no other way, as with an `address` by https.
+    address : str or None
+        Address by which browsers reach it, such as https://board.example.org: every link that leaves it begins so.
     """
-    board = Board(home, is_tls=is_tls)
+    public = urlsplit(address or "")
+    is_tls = is_tls or public.scheme == "https"
+    host_names = (*host_names, public.hostname) if public.hostname else host_names
+    board = Board(home, is_tls=is_tls, address=address.rstrip("/") if address else None)
     days = Days(home)
     board.tables = lambda: days.get().tables  # kept while the file stays as it is
+    board.run_warnings = lambda: days.get().warnings()
     base = BaseMap(home.settings.web.base_map)
     board.environment.globals["has_base_map"] = home.settings.web.base_map is not None
     app = FastAPI(title="harmspot board", docs_url=None, redoc_url=None, openapi_url=None)
@@ -53,7 +69,7 @@ def create_app(home: Home, *, host_names: tuple[str, ...] = (), is_tls: bool = F
         app.include_router(each.routes(board))
     app.include_router(record.routes(board, days))
     app.include_router(base.routes())
-    maps = MapService(home, days.get, board.page, host_names, is_tls=is_tls).app()
+    maps = MapService(home, days.get, board.page, board.address).app()
     for path in (MAP_PATH, MAP_PATH + "/{rest:path}"):  # a mount would send whoever asks without the slash elsewhere
         app.router.routes.append(Route(path, maps))
     return Guard(Door(Bodies(app), board), (*LOOPBACK, *host_names), is_tls=is_tls, tile_origin=base.origin)
@@ -190,6 +206,11 @@ def _add_errors(app: FastAPI, board: Board) -> None:
     async def expected(request: Request, error: HarmspotError) -> Response:
         status = 503 if isinstance(error, StoreBusyError) else 403 if isinstance(error, AccessError) else 404
         return board.message(request, status, "Refused" if status == 403 else "This cannot be shown", str(error))
+
+    @app.exception_handler(OSError)
+    async def unwritten(request: Request, error: OSError) -> Response:
+        log.write_error(error)
+        return board.message(request, unwritten_status(error), "This cannot be shown", str(of_a_file(error)))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:

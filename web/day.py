@@ -106,13 +106,14 @@ class Day:
 
     def warnings(self) -> list[str]:
         """Return what every reader is told first: that nobody may act on the run, or that it has expired."""
+        expired = self.home.now() >= self.run["valid_to"]
+        said = self.home.catalogue.text("This run has expired: do not act on it.")
+        return [*self.unusable(), *([said] if expired else [])]
+
+    def unusable(self) -> list[str]:
+        """Return that nobody may act on the run, if nobody may."""
         because = self.run["unusable_because"]
-        expired = self.home.now() > self.run["valid_to"]
-        catalogue = self.home.catalogue
-        return [
-            *([unusable(str(because))] if because else []),
-            *([catalogue.text("This run has expired: do not act on it.")] if expired else []),
-        ]
+        return [unusable(str(because))] if because else []
 
 
 class Days:

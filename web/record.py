@@ -195,10 +195,10 @@ def _record(board: Board, run_id: str) -> str:
     return html
 
 
-def _heads(table: Table) -> list[tuple[str, str, str]]:
-    """Return name, heading and kind of the columns that are shown: those of the command, else all but the run's."""
+def _heads(table: Table) -> list[tuple[str, str, str, str | None]]:
+    """Return name, heading, kind and unit of the columns that are shown: the command's, else all but the run's."""
     shown = [column for column in table.shown if column.show.command]
     columns = shown or [
         c for c in table.columns if c.name not in ("run_id", "as_of", "valid_to") and c.duckdb_type != "BLOB"
     ]
-    return [(column.name, column.title, column.duckdb_type) for column in columns]
+    return [(column.name, column.title, column.duckdb_type, column.unit) for column in columns]

@@ -90,7 +90,8 @@ def routes(board: Board, days: Days) -> APIRouter:
     def detail(request: Request, run: str = "") -> Response:
         day, question = days.get(run or None), Question.of(request)
         part = day.made(("detail", question.area_set, question.opened), lambda: _detail(board, day, question))
-        return Response(str(part or ""), 200 if part else 404, media_type="text/html")
+        warned = board.render("warnings.html.jinja", warnings=day.warnings()) if part else ""
+        return Response(f"{warned}{part or ''}", 200 if part else 404, media_type="text/html")
 
     @router.get("/live")
     async def live(request: Request) -> Response:
@@ -124,7 +125,15 @@ def routes(board: Board, days: Days) -> APIRouter:
         before = days.get(a or after.run["predecessor_run_id"] or after.run_id)
         key = ("compare", before.run_id, before.version)
         main = after.made(key, lambda: _compared(board, before, after))
-        return board.page(request, "compare.html.jinja", kept=_kept(after), before=before, after=after, main=main)
+        return board.page(
+            request,
+            "compare.html.jinja",
+            kept=_kept(after),
+            before=before,
+            later=after,
+            main=main,
+            warnings=list(dict.fromkeys([*after.warnings(), *before.unusable()])),
+        )
 
     return router
 

@@ -11,7 +11,8 @@ from flows.brief.state import LastBrief, read_last_brief, write_last_brief
 from flows.home.home import Home
 from flows.outputs.render import write_outputs
 from pipeline.complete_folder import completed_folder
-from pipeline.errors import PublicationError
+from pipeline.database import explained
+from pipeline.errors import HalfDoneError, HarmspotError, PublicationError
 from pipeline.messages.mail import send_mail
 from pipeline.privacy.pii_guard import without_people
 from pipeline.publication.duckdb_file import version_of
@@ -33,10 +34,22 @@ def morning_brief(home: Home, run_id: str) -> None:
         home.warn(f"  no morning brief of run {run_id}: {_told(error)}")
 
 
-def draw_anew(home: Home) -> None:
-    """Draw layers, report and morning brief of the latest run, all of which an embargo removes."""
-    write_outputs(home)
-    morning_brief(home, runs(home.path)["run_id"].iloc[-1])
+def redraw(home: Home) -> None:
+    """Draw layers, report and brief of the latest run anew, after an act that removed them.
+
+    Raises
+    ------
+    HalfDoneError
+        They cannot be drawn: the act is recorded, and the message names what draws them.
+    """
+    try:
+        write_outputs(home)
+    except (HarmspotError, OSError) as error:
+        raise HalfDoneError(
+            f"the act is recorded, and the layers and the report of before are removed, but new ones cannot be drawn: "
+            f"{explained(error)}. When that is mended, draw them: `harmspot layers`, then `harmspot brief`"
+        ) from error
+    morning_brief(home, str(runs(home.path)["run_id"].iloc[-1]))
 
 
 def _is_of_today(home: Home, run_id: str) -> bool:
@@ -143,4 +156,5 @@ def mail_brief(home: Home, made: MadeBrief) -> str | None:
     brief = made.brief
     text = "\n".join([*brief.alarms, *brief.summary, "", brief.foot])
     subject = f"{brief.title}, {brief.force}, {made.day}"
-    return send_mail(home.settings.mail, subject, text, made.files, language=brief.language)
+    with home.apart():
+        return send_mail(home.settings.mail, subject, text, made.files, language=brief.language)

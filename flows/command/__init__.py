@@ -1,6 +1,5 @@
 """The `harmspot` command. Each verb has its own module, imported only when called, so that `--help` is fast."""
 
-import errno
 import importlib
 import os
 import sys
@@ -11,9 +10,7 @@ import click
 
 from flows.command.options import FILE, FOLDER, Moment, NearGroup
 from flows.home import log
-from pipeline.errors import HarmspotError
-
-_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+from pipeline.errors import HarmspotError, of_a_file
 
 VERBS = {
     "demo": "Simulate a town and do the complete daily run on it.",
@@ -138,10 +135,8 @@ def _report(error: Exception) -> None:
 
 def _explained(error: Exception) -> Exception:
     """Return a readable error for a full disk or a damaged file; any other error unchanged."""
-    if isinstance(error, OSError) and error.errno in _FULL:
-        return OSError(
-            f"{error.filename or 'a file'} cannot be written: the disk is full. Free some space, then run again"
-        )
+    if isinstance(error, OSError):
+        return of_a_file(error)
     if "duckdb" not in sys.modules:
         return error
     from pipeline.database import explained

@@ -271,11 +271,11 @@ def embargo(home: "Home", market: str, reason: str, until: date, by: str) -> Non
       harmspot --home town plan embargo market_12_9 --until 2026-02-28 \\
           --reason "a covert inquiry until the arrests" --by "Supt. A. Lee"
     """
-    from flows.brief.morning import draw_anew
+    from flows.brief.morning import redraw
     from flows.decisions.embargoes import embargo_market
 
     last_day = embargo_market(home, market, reason=reason, until=until, by=by)
-    draw_anew(home)
+    redraw(home)
     click.echo(f"nothing names {market} until {last_day} is over")
 
 

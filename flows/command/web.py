@@ -38,9 +38,9 @@ def command(
     from web.entrance.connections import PromptProtocol
 
     public = urlsplit(address or "")
-    is_tls = tls_cert is not None or public.scheme == "https"
-    if address and (public.scheme not in ("http", "https") or not public.hostname):
-        raise SettingsError(f"--address {address}: expected one such as https://board.example.org")
+    has_more = public.path.strip("/") or public.query or public.fragment or public.username is not None
+    if address and (public.scheme not in ("http", "https") or not public.hostname or has_more):
+        raise SettingsError(f"--address {address}: expected one such as https://board.example.org, without a path")
     if (tls_cert is None) != (tls_key is None):
         raise SettingsError("--tls-cert and --tls-key belong together; give both or none")
     if host not in LOOPBACK and tls_cert is None:
@@ -50,8 +50,7 @@ def command(
         )
     if home.is_rehearsal and (host not in LOOPBACK or address):
         raise SettingsError("a home for rehearsals has no users to sign in: its board is served on loopback alone")
-    names = tuple(name.lower() for name in (host, public.hostname) if name)
-    app = create_app(home, host_names=names, is_tls=is_tls)
+    app = create_app(home, host_names=(host.lower(),), is_tls=tls_cert is not None, address=address)
     address = address or f"{'https' if tls_cert else 'http'}://{host}:{port}/"
     home.progress(f"the board of {home.path}: {address} (Ctrl-C ends it)")
     uvicorn.run(

@@ -9,8 +9,8 @@ from flows.human_log.ledger import Ledger, ledger_of
 from flows.human_log.projections import shown
 from models.governance.actors import is_thin
 from models.users.look_alikes import name_problem
-from pipeline.database import DatabaseError
-from pipeline.errors import ClockError, PublicationError, StoreError
+from pipeline.database import DatabaseError, explained
+from pipeline.errors import ClockError, HalfDoneError, PublicationError, StoreError
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.publication.publish import Shown, project, publication_lock
 from pipeline.store.human_events import HumanEvent
@@ -30,12 +30,14 @@ class Desk:
         self.store = store
         self.ledger: Ledger = ledger_of(home, store)
         self.is_shown = True
+        self.is_recorded = False
 
     def record(self, event: HumanEvent, messages: Sequence[OutboxMessage] = ()) -> None:
         """Append an event and its messages to partners; raises ClockError, and as `Store.record_human_event`."""
         refuse_clock_ahead(self.home, self.store)
         self.is_shown = False
         self.store.record_human_event(event, messages)
+        self.is_recorded = True
         if event.event_id not in {other.event_id for other in self.ledger.events if other.at == event.at}:
             self.ledger = self.ledger.plus(event.typed())  # the store keeps the same event once, too
 
@@ -81,7 +83,9 @@ def at_desk(home: Home) -> Iterator[Desk]:
     Raises
     ------
     PublicationError
-        The decision is recorded, but the publication cannot show it yet; or another process holds the lock.
+        Another process holds the lock.
+    HalfDoneError
+        The decision is recorded, but the publication cannot show it yet, or a file that follows from it is not written.
     """
     _ = home.key  # a folder without one is no home: nothing is made in it
     # Whoever holds the lock may itself wait for the store.
@@ -91,16 +95,19 @@ def at_desk(home: Home) -> Iterator[Desk]:
             yield desk
         except ClockError:
             raise  # what is in force by a wrong clock must not be shown
-        except BaseException:
+        except BaseException as error:
             desk.refresh()  # whoever repeats what was recorded before a process died is refused, and it is shown
             with suppress(PublicationError, StoreError, OSError, DatabaseError):  # the first error is the one to report
                 _publish(desk, stack)
+            if desk.is_recorded and isinstance(error, (OSError, DatabaseError)):
+                why = explained(error)
+                raise HalfDoneError(f"the decision is recorded, but what follows from it failed ({why})") from error
             raise
         try:
             _publish(desk, stack)
-        except (PublicationError, OSError) as error:
-            raise PublicationError(
-                f"the decision is recorded, but the publication does not show it yet ({error}); "
+        except (PublicationError, OSError, DatabaseError) as error:
+            raise HalfDoneError(
+                f"the decision is recorded, but the publication does not show it yet ({explained(error)}); "
                 "the next decision or run shows it"
             ) from error
 

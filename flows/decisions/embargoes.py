@@ -28,7 +28,7 @@ def embargo_market(home: Home, market_id: str, *, reason: str, until: date, by: 
 
     The published runs and the messages that wait name it no longer. `live.parquet`, which a stream writes anew with its
     next batch, is removed, and so are layers, report and briefs: whoever calls draws them anew
-    (`flows.brief.morning.draw_anew`).
+    (`flows.brief.morning.redraw`).
 
     Raises
     ------

@@ -119,7 +119,7 @@ def deliver_to_partners(home: Home, topics: Sequence[str] | None = None) -> int:
         return 0
     with open_home_store(home) as store:
         topics = _withdraw_of_off(home, store, topics)
-    with closing(_publisher(home)) as publisher:
+    with closing(_Publishers(home)) as publisher:
         return sum(deliver(partial(open_home_store, home), publisher, home.now(), topic) for topic in topics)
 
 
@@ -180,28 +180,35 @@ def log_partners_not_told(home: Home) -> None:
 
 
 class _Publishers:
-    """Several publishers as one: a message is delivered when all of them have accepted it."""
+    """Several publishers as one: a message is delivered when all of them have accepted it.
 
-    def __init__(self, publishers: Sequence[Publisher]) -> None:
-        self._publishers = publishers
+    Brokers may take long to answer or never do: they are talked to apart from what others wait for.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._apart = home.apart
+        with self._apart():
+            self._publishers = _publishers(home)
 
     def publish(self, messages: Sequence[OutboxMessage]) -> None:
-        for publisher in self._publishers:
-            publisher.publish(messages)
+        with self._apart():
+            for publisher in self._publishers:
+                publisher.publish(messages)
 
     def close(self) -> None:
-        for publisher in self._publishers:
-            if isinstance(publisher, KafkaPublisher):
-                publisher.close()
+        with self._apart():
+            for publisher in self._publishers:
+                if isinstance(publisher, KafkaPublisher):
+                    publisher.close()
 
 
-def _publisher(home: Home) -> _Publishers:
+def _publishers(home: Home) -> list[Publisher]:
     kafka = home.settings.kafka
     makers: dict[str, Callable[[], Publisher]] = {
         "files": lambda: FilePublisher(home.path / "partners"),
         "kafka": lambda: KafkaPublisher(kafka.bootstrap_servers, kafka.topic_prefix, kafka.security),
     }
-    return _Publishers([makers[name]() for name in home.settings.partners.to])
+    return [makers[name]() for name in home.settings.partners.to]
 
 
 def _watch(

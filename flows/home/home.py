@@ -4,7 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import cached_property
@@ -61,6 +61,8 @@ class Home:
     is_same_force: bool = False  # the settings are of the home's own force, whatever it has learnt
     is_for_rehearsals: bool = False  # if the home is new, make it one for rehearsals
     session: Session | None = None  # who acts, once authenticated
+    # Around talk with other machines: on the board it lets go of what other visitors wait for.
+    apart: Callable[[], AbstractContextManager[None]] = field(default=nullcontext, repr=False)
     is_protecting: bool = False  # an act that protects people, or a run, is being done: no clock blocks it
 
     @cached_property

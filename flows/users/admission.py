@@ -10,7 +10,7 @@ from flows.users.login import refused, session_of, wait_after_guess
 from models.governance.actors import is_machine, is_thin
 from models.users.look_alikes import name_problem
 from models.users.roles import MAY, may, need_a_person
-from pipeline.errors import AccessError, HarmspotError, StoreError
+from pipeline.errors import AccessError, HalfDoneError, HarmspotError, StoreError
 from pipeline.users.session import TOKEN, Session
 
 SAYS = ("purpose", "reason", "outcome", "comparison", "found", "breach")  # texts that must say something
@@ -70,7 +70,7 @@ def marking_reads(home: Home, verb: str) -> Iterator[None]:
     try:
         yield
     except HarmspotError as error:
-        if home.session is not None and not isinstance(error, AccessError):  # those are logged
+        if home.session is not None and not isinstance(error, AccessError | HalfDoneError):  # logged; and done
             _log_refusal(home, verb, home.session.user_id, error)
         raise
     finally:

@@ -17,7 +17,6 @@ from pipeline.loopback import LOOPBACK
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 LEEWAY_S = 60  # by which the clocks of the provider and of this machine may differ
-TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +158,21 @@ def _claims(settings: OidcSettings, attempt: Attempt, id_token: Any, keys: Any) 
 def _client(settings: OidcSettings, back_to: str) -> Any:
     from authlib.integrations.requests_client import OAuth2Session
 
+    from pipeline.users.provider_answers import LONGEST_S, LimitedAnswers
+
     secret = settings.secret()
-    return OAuth2Session(
+    client = OAuth2Session(
         settings.client_id,
         secret,
         scope="openid profile email",
         redirect_uri=back_to,
         code_challenge_method="S256",
         token_endpoint_auth_method="client_secret_basic" if secret else "none",
-        default_timeout=TIMEOUT_S,
+        default_timeout=LONGEST_S,
     )
+    for scheme in ("https://", "http://"):
+        client.mount(scheme, LimitedAnswers())
+    return client
 
 
 def _described(client: Any, settings: OidcSettings) -> dict[str, str]:

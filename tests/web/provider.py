@@ -31,6 +31,7 @@ class Provider:
         self.claims: dict[str, Any] = {}
         self.write: Callable[[dict[str, Any]], Any] = self.signed
         self.codes: dict[str, dict[str, str]] = {}
+        self.instead: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}  # by path, what answers it
 
     def described(self) -> dict[str, Any]:
         return {"issuer": self.issuer, "authorization_endpoint": f"{self.issuer}/authorize",
@@ -71,7 +72,9 @@ def provider_on_loopback() -> Iterator[Provider]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             address = urlsplit(self.path)
-            if address.path == "/authorize":
+            if instead := provider.instead.get(address.path):
+                instead(self)
+            elif address.path == "/authorize":
                 query = {name: values[0] for name, values in parse_qs(address.query).items()}
                 self.send_response(302)
                 self.send_header("location", provider.authorize(query))
@@ -84,6 +87,9 @@ def provider_on_loopback() -> Iterator[Provider]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             given = {name: values[0] for name, values in parse_qs(body).items()}
+            if instead := provider.instead.get(self.path):
+                instead(self)
+                return
             found = provider.token(given, self.headers.get("authorization", ""))
             self.answer(found or {"error": "invalid_grant"}, 200 if found else 400)
 

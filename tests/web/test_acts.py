@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from flows.brief.morning import draw_anew
+from flows.brief.morning import redraw
 from flows.command import cli
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
@@ -55,7 +55,7 @@ def form_token(browser: Any, path: str) -> str:
 def tried(home: Home, who: str, words: list[str]) -> str:
     """Call a verb as somebody; return why it was refused, or nothing."""
     named = "--actor" if words[:2] in (["plan", "register"], ["plan", "record"]) else "--by"
-    named = "--reader" if words[1] in ("show", "open", "export", "embargoes", "person") else named
+    named = "--reader" if words[1] in ("show", "open", "export", "embargoes", "person", "list") else named
     named_who = [] if words[:2] in NAMELESS else [named, who]
     chosen = ["--home", str(home.path), "--config", str(home.config_file), "--clock", CLOCK.isoformat()]
     try:
@@ -65,7 +65,7 @@ def tried(home: Home, who: str, words: list[str]) -> str:
     return ""
 
 
-NAMELESS = (["notices", "deliver"], ["audit", "verify"])
+NAMELESS = (["notices", "deliver"], ["audit", "verify"], ["audit", "export"])
 Step = tuple[str, list[str], str, dict[str, str]]
 STOP = "2026-02-20"
 
@@ -95,6 +95,25 @@ def notice_steps(home: Home, report: Path) -> list[Step]:
     ]  # fmt: skip
 
 
+def contested_steps(home: Home, report: Path) -> list[Step]:
+    del report
+    notice = str(read_published(home.path, "area_notice")["notice_id"].iloc[0])
+    page, said = f"/notices/{notice}", {"reason": "The stall has moved away."}
+    contest = ["notices", "contest", notice, "--reason", said["reason"], "--speaker", "partner"]
+    broken = (BELL, ["notices", "fail", notice, "--reason", WHY], f"{page}/fail", {"reason": WHY})
+    people, why = (
+        ["notices", "list", "--people", "--purpose", "prepare the letters"],
+        {"purpose": "prepare the letters"},
+    )
+    return [
+        broken,
+        (BELL, ["notices", "show", notice, "--purpose", "read it"], f"{page}/open", {"purpose": "read it"}),
+        (BELL, contest, f"{page}/contest", {**said, "speaker": "partner"}),
+        broken,
+        (WOOD, people, "/all-notices/all/read", why),
+    ]  # fmt: skip
+
+
 def list_steps(home: Home, report: Path) -> list[Step]:
     run_id = str(runs(home.path)["run_id"].iloc[-1])
     tiers = f"person_tier-{run_id}"
@@ -105,6 +124,9 @@ def list_steps(home: Home, report: Path) -> list[Step]:
     until = {"person": person, "until": "2026-02-01", "reason": "incident 7 names his brother"}
     sharing = {"recipient": "Warrant unit", "agreement_id": "ISA-7", "purpose": "serve the warrants"}
     export = ["--recipient", "Warrant unit", "--agreement", "ISA-7", "--purpose", "serve the warrants"]
+    forged = report.with_name("forged.json")
+    forged.write_text("{}")
+    checked = (ITO, ["audit", "export", str(forged)], "/checks/all/copy", {})
     own_ids = [*export, "--out", str(report.with_name("own.json")), "--resolve"]
     return [
         (LEE, ["lists", "register", "person_tier", *register, "--stop-on", STOP], "/effects/person_tier/register",
@@ -115,11 +137,13 @@ def list_steps(home: Home, report: Path) -> list[Step]:
         (LEE, ["lists", "export", tiers, *export, "--out", str(report.with_name("out.json"))],
          f"/lists/{tiers}/export", sharing),
         (LEE, ["lists", "export", tiers, *own_ids], f"/lists/{tiers}/export", {**sharing, "ids": "own_ids"}),
+        checked,
         (LEE, ["lists", "override", tiers, person, "--until", "2026-02-01", "--reason", until["reason"]],
          f"/lists/{tiers}/override", until),
         (REYES, ["lists", "revoke", tiers, "--reason", WHY], f"/lists/{tiers}/revoke", because),
         (REYES, ["lists", "evaluate", "person_tier", "--found", "no less harm than below", "--report", str(report)],
          "/effects/person_tier/evaluate", {"found": "no less harm than below"}),
+        checked,
     ]  # fmt: skip
 
 
@@ -210,9 +234,10 @@ def drawn_of(home: Home) -> dict[str, bytes]:
     return {str(path.relative_to(home.path)): path.read_bytes() for path in (*found, home.report)}
 
 
-@pytest.mark.parametrize(
-    "steps", [notice_steps, list_steps, operation_steps, audit_steps, embargo_steps, reading_steps]
-)
+TWINS = (notice_steps, contested_steps, list_steps, operation_steps, audit_steps, embargo_steps, reading_steps)
+
+
+@pytest.mark.parametrize("steps", TWINS)
 def test_the_same_acts_by_board_and_by_command_leave_the_same_and_are_refused_alike(
     steps: Callable[[Home, Path], list[Step]], copy_of_run: Copies, tmp_path: Path
 ) -> None:
@@ -226,14 +251,15 @@ def test_the_same_acts_by_board_and_by_command_leave_the_same_and_are_refused_al
     is_refused = []
     for who, words, action, fields in steps(copy_of_run("asked"), report):
         why = tried(by_command, who, words)
-        files = {"report": ("report.html", report.read_bytes())} if str(report) in words else None
+        sent = {"report": report} if str(report) in words else {"copy": Path(words[-1])} if "/copy" in action else {}
+        files = {name: (path.name, path.read_bytes()) for name, path in sent.items()}
         token = form_token(browsers[who], action)
         answer = browsers[who].post(action, data={"token": token, **fields}, files=files)
         is_refused.append(bool(why))
         assert answer.status_code == (409 if why else 200), (action, answer.text)
         if why:  # the same words, but for the file's folder
             page = re.sub(r"[^ ]*/(?=report.html)", "", html.unescape(answer.text))
-            assert re.sub(r"[^ ]*/(?=report.html)", "", why) in page
+            assert re.sub(r"[^ ]*/(?=report.html)", "", why).replace(f"{tmp_path}/forged.json", "copy.json") in page
         assert acts_of(by_board) == acts_of(by_command)
         assert log_of(by_board) == log_of(by_command)
     assert actions_of(by_board) == actions_of(by_command)
@@ -248,7 +274,7 @@ def test_an_embargo_by_board_and_by_command_leaves_the_same_drawings(
     monkeypatch.setenv("HARMSPOT__SCHEDULE__BRIEF", "true")
     by_command, by_board = copy_of_run("command"), copy_of_run("board")
     for home in (by_command, by_board):
-        draw_anew(home)
+        redraw(home)
     before = drawn_of(by_board)
     *_, (who, words, action, fields) = embargo_steps(by_board, Path())[:3]
     assert tried(by_command, who, words) == ""

@@ -1,14 +1,18 @@
 """Sign-in through an identity provider: whoever it vouches for and the home knows, once, in the browser that asked."""
 
 import base64
+import gzip
 import html
 import json
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -23,6 +27,7 @@ from flows.users.accounts import HOLDER, add_user, disable
 from flows.users.login import UNKNOWN
 from pipeline.errors import SettingsError
 from pipeline.users.oidc import LEEWAY_S, OidcSettings
+from pipeline.users.provider_answers import MOST_BYTES
 from tests.users import name_in
 from tests.web.conftest import Browser, browser_of, serving, visiting
 from tests.web.provider import CLIENT, SECRET, Provider, provider_on_loopback
@@ -43,7 +48,7 @@ def running() -> Iterator[Provider]:
 @pytest.fixture
 def provider(running: Provider, monkeypatch: pytest.MonkeyPatch) -> Provider:
     monkeypatch.setattr(login.time, "sleep", lambda _: None)
-    for name, value in {"who": name_in("planner"), "claims": {}, "key": running.keys.keys[0]}.items():
+    for name, value in {"who": name_in("planner"), "claims": {}, "instead": {}, "key": running.keys.keys[0]}.items():
         monkeypatch.setattr(running, name, value)
     monkeypatch.setattr(running, "algorithm", "RS256")
     monkeypatch.setattr(running, "write", running.signed)
@@ -281,6 +286,85 @@ def test_a_form_of_no_browser_or_without_purpose_goes_nowhere(home: Home, provid
     assert "does not describe the issuer" in page.post(
         PROVIDER, data={"token": page.token("/sign-in", PROVIDER), "purpose": PURPOSE}
     ).text  # fmt: skip
+
+
+def large(handler: BaseHTTPRequestHandler) -> None:
+    answered(handler, b'{"issuer": "' + b"x" * MOST_BYTES + b'"}')
+
+
+def packed(handler: BaseHTTPRequestHandler) -> None:
+    answered(handler, gzip.compress(b" " * 50 * MOST_BYTES), **{"content-encoding": "gzip"})
+
+
+def page(handler: BaseHTTPRequestHandler) -> None:
+    answered(handler, b"<p>Sign in to the guest network</p>", **{"content-type": "text/html"})
+
+
+def elsewhere(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(307)
+    handler.send_header("location", "/keys")
+    handler.end_headers()
+
+
+def dripping(handler: BaseHTTPRequestHandler) -> None:
+    """Answer a byte every now and then, without end, as if each were progress."""
+    handler.send_response(200)
+    handler.send_header("content-type", "application/json")
+    handler.end_headers()
+    dripped(handler)
+
+
+def dripping_headers(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.0 200 OK\r\nx: ")
+    dripped(handler)
+
+
+def dripped(handler: BaseHTTPRequestHandler) -> None:
+    with suppress(OSError):
+        for _ in range(60):
+            handler.wfile.write(b" ")
+            Event().wait(0.1)  # `time.sleep` is none here
+
+
+def answered(handler: BaseHTTPRequestHandler, body: bytes, **headers: str) -> None:
+    handler.send_response(200)
+    for name, value in {"content-type": "application/json", **headers}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    with suppress(OSError):
+        handler.wfile.write(body)
+
+
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/token", "/keys"])
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (large, "answers more than 1,048,576 bytes"),
+        (packed, "answers more than 1,048,576 bytes"),
+        (page, "answers no JSON"),
+        (elsewhere, "sends elsewhere"),
+        (dripping, "takes longer than 1 s"),
+        (dripping_headers, "takes longer than 1 s"),
+    ],
+)
+def test_an_answer_beyond_the_limits_is_refused_in_words_and_in_time(
+    path: str, answer: Any, said: str, home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "longer" in said:
+        monkeypatch.setattr("pipeline.users.provider_answers.LONGEST_S", 1.0)
+    browser, began = browser_of(home), time.monotonic()
+    if path.startswith("/."):
+        token = browser.token("/sign-in", PROVIDER)
+        provider.instead[path] = answer
+        came = browser.post(PROVIDER, data={"token": token, "purpose": PURPOSE})
+    else:
+        back = begun(browser)
+        provider.instead[path] = answer
+        came = browser.get(back)
+    assert came.status_code == 403 and COOKIE not in browser.cookies
+    why = re.search('role="alert">([^<]*)', came.text)
+    assert why and f"at {provider.issuer}{path}, {said}" in html.unescape(why[1]), why
+    assert time.monotonic() - began < 5  # the drip ends after six
 
 
 def test_without_settings_there_is_none_and_settings_must_be_safe(real_home: Home, tmp_path: Path) -> None:

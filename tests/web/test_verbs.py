@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from pipeline.errors import HarmspotError
 from tests.town import TownRun
 from tests.users import PASSWORD, name_in
 from tests.web.conftest import BELL, Browser, browser_of
-from tests.web.test_acts import form_token, log_of
+from tests.web.test_acts import TWINS, Copies, form_token, log_of
 from web.acts import embargoes, lists, notices, operations, people, users
 from web.acts.act import Act
 from web.entrance.board import COOKIE
@@ -56,6 +57,14 @@ def test_every_verb_is_on_the_board_or_stays_with_the_command_for_a_reason() -> 
     assert acted | shown | set(WITH_THE_COMMAND) >= wanted
     assert acted | shown | set(WITH_THE_COMMAND) <= set(MAY)
     assert not (acted | shown) & set(WITH_THE_COMMAND)
+
+
+def test_every_act_is_done_on_two_copies_of_one_home(copy_of_run: Copies, tmp_path: Path) -> None:
+    """Those of users are below."""
+    home = copy_of_run("asked")
+    done = {" ".join(words[:3]) for steps in TWINS for _, words, _, _ in steps(home, tmp_path / "report.html")}
+    acts = {act.verb for act in every_act() if not act.verb.startswith("users ")}
+    assert {verb for verb in acts if not any(words.startswith(verb) for words in done)} == set()
 
 
 def test_each_page_of_the_verbs_is_there(looked_at: Browser) -> None:

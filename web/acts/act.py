@@ -13,17 +13,21 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
+from flows.home import log
 from flows.home.home import Home
 from flows.users.login import refused
 from models.users.roles import may
 from pipeline.complete_file import write_complete
-from pipeline.errors import AccessError, HarmspotError
+from pipeline.database import DatabaseError, explained
+from pipeline.errors import FULL, AccessError, HalfDoneError, HarmspotError
 from pipeline.privacy.pii_guard import without_people
 from pipeline.wording.catalogue import message
 from web.entrance.board import Board
 from web.entrance.visitors import Visitor
 
 FORGED = message("This form is not of your session, or the board was started anew: load the page again.")
+NOT_DONE = message("The act is not recorded, and nothing is handed over: {why}")
+ONLY_DONE = message("The act is recorded. What came after it failed: {why}")
 MISSING = message("{field} is missing")
 TOO_LONG = message("{field} is longer than {most} characters")
 NOT_AMONG = message("{field}: choose one of {options}")
@@ -81,6 +85,7 @@ class After:
     status: int = 200
     said: str = ""
     shown: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()  # what an operator should look at
     refused: Mapping[str, str] = field(default_factory=dict)
     entered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -144,13 +149,21 @@ def _done(subjects: Subjects, request: Request, key: str, name: str, form: FormD
         said = without_people(why)
         try:
             return subjects.page(request, key, After(status, refused={act.name: said}, entered={act.name: entered}))
-        except HarmspotError:  # there is no such page to stand on
+        except (HarmspotError, OSError, DatabaseError):  # there is no such page to stand on
             return board.message(request, status, "Refused", said)
 
     texts = {each.name: entered[each.name] for each in act.fields if each.is_logged_words}
+    outcome = None
     try:
         with board.acting(visitor, act.verb, **texts) as home:  # before a file is kept
             outcome = act.do(home, key, visitor, _values(home, act, form))
+    except HalfDoneError as error:
+        log.write_error(error)
+        return again(unwritten_status(error), str(error))
+    except (OSError, DatabaseError) as error:
+        log.write_error(error)
+        said = NOT_DONE if outcome is None else ONLY_DONE
+        return again(unwritten_status(error), board.home.catalogue.text(said, why=explained(error)))
     except ValueError as error:
         return again(422, str(error))
     except AccessError as error:
@@ -161,7 +174,22 @@ def _done(subjects: Subjects, request: Request, key: str, name: str, form: FormD
         name, content = outcome.file
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(content, media_type="application/octet-stream", headers=headers)
-    return subjects.page(request, key, After(said=outcome.said, shown=outcome.shown))
+    try:
+        return subjects.page(request, key, After(said=outcome.said, shown=outcome.shown, notes=tuple(home.notes)))  # type: ignore[attr-defined]
+    except (HarmspotError, OSError, DatabaseError) as error:
+        log.write_error(error)
+        why = board.home.catalogue.text(ONLY_DONE, why=explained(error))
+        return board.message(request, unwritten_status(error), act.title, f"{outcome.said} {why}")
+
+
+def unwritten_status(error: BaseException) -> int:
+    """Return the status of an answer to what could not be written: that the disk is full, or another."""
+    causes: BaseException | None = error
+    while causes is not None:
+        if getattr(causes, "errno", None) in FULL or "the disk is full" in str(causes):
+            return 507
+        causes = causes.__cause__
+    return 503
 
 
 def _values(home: Home, act: Act, form: FormData) -> dict[str, Any]:

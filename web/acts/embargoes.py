@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from flows.brief.morning import draw_anew
+from flows.brief.morning import redraw
 from flows.decisions.embargoes import embargo_market, lift_embargo, read_embargoes
 from flows.home.home import Home
 from pipeline.pages.base import page_rows
@@ -30,7 +30,7 @@ def _reading(*, is_all: bool) -> Do:
 
 def _embargoed(home: Home, _: str, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
     last_day = embargo_market(home, values["market"], reason=values["reason"], until=values["until"], by=visitor.name)
-    draw_anew(home)
+    redraw(home)
     said = message("Nothing names the market until {day} is over.")
     return Outcome(home.catalogue.text(said, day=home.catalogue.formats.day(last_day)))
 

@@ -125,8 +125,10 @@ class Operations(Subjects):
         with self.board.visitors.lock:
             held = operations_at(home, home.now())
         columns = read_tables().published["crackdown_plan"].columns
+        names = self.board.tables()["area_ranking"].set_index("area_id")["area_name"].to_dict()
+        shown = {**plan, "area_id": names.get(plan["area_id"], plan["area_id"])}
         facts = [
-            (column.title, plan[column.name], column.duckdb_type)
+            (column.title, shown[column.name], column.duckdb_type, column.unit)
             for column in columns
             if column.name not in UNTOLD and plan[column.name] not in (None, [])
         ]

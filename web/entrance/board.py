@@ -18,10 +18,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
+from flows.home import log
 from flows.home.home import Home
 from flows.users.admission import marking_reads, refuse_empty_words, refuse_role
 from models.places.axes import AXES
 from models.users.roles import may
+from pipeline.errors import HarmspotError
 from pipeline.local_time import reading_in
 from pipeline.pages.base import page_environment, read_asset
 from pipeline.pages.report import with_axes
@@ -54,11 +56,12 @@ Made = TypeVar("Made")
 class Board:
     """One home on the board; the settings are those of its start. `tables` returns LATEST of the latest run."""
 
-    def __init__(self, home: Home, *, is_tls: bool = False) -> None:
+    def __init__(self, home: Home, *, is_tls: bool = False, address: str | None = None) -> None:
         _ = home.settings, home.key, home.is_rehearsal, home.catalogue  # read once, for all requests
-        self.home, self.is_tls = home, is_tls
+        self.home, self.is_tls, self._address = home, is_tls, address
         self.visitors, self.attempts, self.forms = Visitors(home), Attempts(), Forms()
         self._kept: dict[str, tuple[Any, Any]] = {}
+        self.run_warnings: Callable[[], list[str]] = list  # of the latest run, to whoever acts on it
         self.tables: Callable[[], Mapping[str, pd.DataFrame]] = lambda: read_places(home.path, LATEST)
         self.assets = {name: (_short_hash(body), body) for name, body in _assets().items()}
 
@@ -67,7 +70,12 @@ class Board:
         home = copy.copy(self.home)
         home.session, home.is_protecting = None, False
         notes: list[str] = []
-        home.progress = notes.append
+
+        def note(text: str) -> None:
+            notes.append(text)
+            log.write(text)
+
+        home.progress = note
         home.notes = notes  # type: ignore[attr-defined] # shown on the page
         return home
 
@@ -122,8 +130,26 @@ class Board:
             refuse_empty_words(texts)
             home.refuse_mentions(texts)
             home.session = None if home.is_rehearsal else visitor.session
+            home.apart = self._apart
             with reading_in(lambda: home.settings.force.zone), marking_reads(home, verbs[-1]):
                 yield home
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Let others at the home while an act talks to other machines."""
+        self.visitors.lock.release()
+        try:
+            yield
+        finally:
+            self.visitors.lock.acquire()
+
+    def address(self, request: Request) -> str:
+        """Return the address by which browsers reach the board, without a path.
+
+        It is the one that was given at the start, whatever a proxy says; else that which was asked for, by a name that
+        the board answers to.
+        """
+        return self._address or f"{request.url.scheme}://{request.headers['host']}"
 
     def may(self, visitor: Visitor | None, *verbs: str) -> bool:
         """Return whether the role of a visitor may do the verbs."""
@@ -139,7 +165,10 @@ class Board:
         return Markup(self.environment.get_template(template).render(**values))
 
     def page(self, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """Return a page in its frame, with the forms' tokens of whoever sends the request."""
+        """Return a page in its frame, with the forms' tokens of whoever sends the request.
+
+        The frame says what every reader of a run is told first: by default of the latest, else of `warnings`.
+        """
         visitor = self.visitor_of(request)
         secret = visitor.secret if visitor else request.scope["harmspot.nonce"]
         frame = {
@@ -150,11 +179,18 @@ class Board:
             "token": lambda path: self.forms.token(secret, path),
             "may": lambda *verbs: self.may(visitor, *verbs),
             "force": self.home.settings.force.name,
+            "warnings": self._warnings() if visitor and "warnings" not in values else [],
         }
         answer = HTMLResponse(self.environment.get_template(template).render({**frame, **values}), status)
         if not visitor and NONCE not in request.cookies:
             self.set_cookie(answer, NONCE, secret)
         return answer
+
+    def _warnings(self) -> list[str]:
+        try:
+            return self.run_warnings()
+        except (HarmspotError, OSError):  # there is none, or it cannot be read: whoever asks for it is told
+            return []
 
     def message(self, request: Request, status: int, title: str, said: str) -> HTMLResponse:
         """Return a page that says one thing."""

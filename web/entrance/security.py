@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import re
 import secrets
 import time
 from collections import defaultdict, deque
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows.home import log
 
+HOST = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)  # nothing else, which a link would lead to
 MOST_BYTES = 8 * 2**20  # of a body: a report that is signed; a form has a few hundred
 MOST_OPEN_BYTES = 2**14  # of a body of whoever has not signed in
 MOST_URL_BYTES = 4096
@@ -73,8 +75,8 @@ class Guard:
         await (self._refusal(scope) or self._app)(scope, receive, sending)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
-        given = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-        if given.rsplit(":", 1)[0].strip("[]").lower() not in self._hosts:
+        given = HOST.fullmatch(dict(scope["headers"]).get(b"host", b"").decode("latin-1"))
+        if not given or given[1].strip("[]").lower() not in self._hosts:
             return PlainTextResponse("This board does not answer to that host name.", 400)
         if len(scope.get("raw_path", b"")) + len(scope["query_string"]) > MOST_URL_BYTES:
             return PlainTextResponse("The address is too long.", 414)

@@ -126,10 +126,9 @@ def routes(board: Board) -> APIRouter:
         then, home, purpose = _inside(given.get("then", "/")), board.fresh_home(), given.get("purpose", "")
         if answer := refusal(request, home, given, PROVIDER, then):
             return answer
-        scheme = "https" if board.is_tls else request.url.scheme
         try:
             board.visitors.check_purpose(home, purpose)
-            attempt, address = oidc.begin(settings, f"{scheme}://{request.headers['host']}{BACK}")
+            attempt, address = oidc.begin(settings, f"{board.address(request)}{BACK}")
         except HarmspotError as error:
             return form(request, 403, str(error), then)
         secret = secrets.token_urlsafe(32)

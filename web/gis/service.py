@@ -2,8 +2,7 @@
 
 import asyncio
 import gzip
-import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import BoundedSemaphore
@@ -49,7 +48,6 @@ PATH = "/gis"
 TILE_THREADS, MOST_TILES = 4, 100  # threads that answer tiles, and requests that they have before them at most
 RETRY_S = 5
 METHODS = "GET, HEAD, OPTIONS"
-HOST = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
 CODES = {400: "InvalidParameterValue", 401: "Unauthorized", 404: "NotFound", 405: "NotAllowed", 503: "NotReady"}
 Page = Callable[..., Response]
 Handler = Callable[[Request], Response]
@@ -75,8 +73,8 @@ class MapService:
         returns a kept run by its id, the latest for None.
     page : callable
         returns a page of the board: request, template, values.
-    hosts : iterable of str
-        host names by which it is reached from elsewhere; by https alone if `is_tls`.
+    address : callable
+        returns the address by which whoever asks reaches the board.
     """
 
     def __init__(
@@ -84,12 +82,9 @@ class MapService:
         home: Home,
         day: Callable[[str | None], Run],
         page: Page,
-        hosts: Iterable[str] = (),
-        *,
-        is_tls: bool = False,
+        address: Callable[[Request], str],
     ) -> None:
-        self._home, self._day, self._page = home, day, page
-        self._hosts, self._is_tls = frozenset(hosts), is_tls
+        self._home, self._day, self._page, self._address = home, day, page, address
 
     def app(self) -> Starlette:
         """Return the application, which answers below PATH, each address with a slash at its end or without."""
@@ -131,13 +126,8 @@ class MapService:
         return service
 
     def _base(self, request: Request) -> str:
-        """Return the address of the service as whoever asks reaches it, behind a proxy or not."""
-        forwarded = request.headers.get("x-forwarded-host", "")
-        host = forwarded if _name_of(forwarded) in self._hosts else request.headers["host"]
-        is_secure = request.url.scheme == "https" or (self._is_tls and _name_of(host) in self._hosts)
-        if not _name_of(host):
-            raise RefusalError("the header Host holds no name of a host with a port in digits")
-        return f"{'https' if is_secure else 'http'}://{host}{PATH}"
+        """Return the address of the service as whoever asks reaches it."""
+        return f"{self._address(request)}{PATH}"
 
     def _chosen(self, given: Mapping[str, str]) -> tuple[Run | None, pd.DataFrame]:
         """Return the run that is asked for, None if none held at that time, and table `run` of that moment."""
@@ -172,7 +162,7 @@ class MapService:
         if is_page(request, given):
             paths = [{"path": path, "answers": each["get"]["summary"]} for path, each in document["paths"].items()]
             head = {"title": document["info"]["title"], "links": documents.api_links(base)}
-            return self._page(request, "gis.html.jinja", document=head, rows=paths)
+            return self._shown(request, document=head, rows=paths)
         return json_answer(document, documents.OPENAPI)
 
     def _fixed(self, request: Request, make: Callable[[str], Mapping[str, Any]]) -> Response:
@@ -215,7 +205,7 @@ class MapService:
                 {"id": shown.ids[place], **row}
                 for place, row in zip(asked.places, shown.rows(asked.places), strict=True)
             ]
-            return stamped(self._page(request, "gis.html.jinja", document={**head, "links": links}, rows=rows), day)
+            return stamped(self._shown(request, document={**head, "links": links}, rows=rows), day)
         return stamped(feature_collection(request, base, shown, asked), day)
 
     def _item(self, request: Request) -> Response:
@@ -227,7 +217,7 @@ class MapService:
         place, system = shown.places[wanted], chosen(shown.systems, given.get("crs", CRS84), "crs")
         if is_page(request, given):
             head = {**documents.collection(base, shown, kept), "title": wanted}
-            return stamped(self._page(request, "gis.html.jinja", document=head, rows=shown.rows([place])), day)
+            return stamped(self._shown(request, document=head, rows=shown.rows([place])), day)
         return stamped(feature(request, base, shown, place, system), day)
 
     def _tile(self, request: Request) -> Response:
@@ -241,6 +231,11 @@ class MapService:
         if takes_gzip(request.headers.get("accept-encoding", "")):
             return stamped(Response(packed, media_type=MVT, headers={**headers, "content-encoding": "gzip"}), day)
         return stamped(Response(gzip.decompress(packed), media_type=MVT, headers=headers), day)
+
+    def _shown(self, request: Request, document: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Response:
+        """Return a page of the service, which says first what its run's readers are told."""
+        warnings = document.get("run", {}).get("warnings", [])
+        return self._page(request, "gis.html.jinja", document=document, rows=rows, warnings=warnings)
 
     def _document(
         self,
@@ -256,7 +251,7 @@ class MapService:
         as_page = is_page(request, given)
         links = [*self_links(request, here, as_page=as_page, kind=kind), *document.get("links", [])]
         if as_page:
-            return self._page(request, "gis.html.jinja", document={**document, "links": links}, rows=_rows_of(document))
+            return self._shown(request, document={**document, "links": links}, rows=_rows_of(document))
         return json_answer({**document, "links": links} if has_links else document, kind)
 
     def _refused(self, request: Request, error: Exception) -> Response:
@@ -295,12 +290,6 @@ def is_open(home: Home) -> bool:
 def _here(request: Request, base: str) -> str:
     """Return the address that is asked for, as whoever asks reaches it."""
     return f"{base}{request.url.path.removeprefix(PATH)}"
-
-
-def _name_of(host: str) -> str:
-    """Return the name of a host; none where more follows it than a port, which a link would lead to."""
-    found = HOST.fullmatch(host)
-    return found[1].strip("[]").lower() if found else ""
 
 
 def _rows_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -161,12 +161,14 @@ def test_a_stale_run_says_so_in_every_answer(two_days: tuple[Home, str, str]) ->
 
 def test_links_are_right_behind_a_proxy(client: Client, town_run: Any) -> None:
     assert client.json("/")["links"][0]["href"].startswith("http://localhost/gis/")
-    proxied = client_of(town_run.home, host_names=("board.example.org",), is_tls=True)
-    for headers in ({"host": "board.example.org"}, {"x-forwarded-host": "board.example.org"}):
+    proxied = client_of(town_run.home, address="https://board.example.org:8443/")
+    for headers in (
+        {"host": "board.example.org"},
+        {"x-forwarded-host": "evil.example", "x-forwarded-proto": "gopher"},
+        {},
+    ):
         found = proxied.get("/gis/collections", headers=headers).json()["links"]
-        assert found[0]["href"] == "https://board.example.org/gis/collections"
-    strange = proxied.get("/gis/", headers={"x-forwarded-host": "evil.example"}).json()
-    assert "evil" not in str(strange)
+        assert found[0]["href"] == "https://board.example.org:8443/gis/collections"
 
 
 def test_no_column_of_a_person_is_served(client: Client) -> None:
@@ -199,12 +201,9 @@ def test_what_can_be_asked_is_that_of_the_run_that_is_asked_for(
 
 @pytest.mark.parametrize("port", ["1@evil.example", "evil.example", "99999999", ""])
 def test_a_host_with_more_than_a_port_is_in_no_link(port: str, town_run: Any) -> None:
-    proxied = client_of(town_run.home, host_names=("board.example.org",), is_tls=True)
-    host = f"board.example.org:{port}"
-    assert "http://localhost/gis" in proxied.get("/gis/", headers={"x-forwarded-host": host}).text
-    assert proxied.get("/gis/", headers={"host": host}).status_code == 400
-    found = proxied.get("/gis/", headers={"x-forwarded-host": "board.example.org:8443"}).json()["links"][0]["href"]
-    assert found.startswith("https://board.example.org:8443/gis/")
+    direct = client_of(town_run.home, host_names=("board.example.org",))
+    assert direct.get("/gis/", headers={"host": f"board.example.org:{port}"}).status_code == 400
+    assert "http://localhost/gis" in direct.get("/gis/", headers={"x-forwarded-host": "board.example.org"}).text
 
 
 @pytest.mark.parametrize("accepted", ["identity", "", "gzip;q=0, *", "br"])
