@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from threading import Lock, RLock
+from threading import Lock
 from typing import Any, TypeVar
 
 import geopandas as gpd
@@ -40,6 +40,7 @@ TABLES = (
     "crackdown_plan",
 )
 MOST_DAYS = 6  # runs kept in memory, the latest among them
+MOST_MADE = 200  # things that were made of a run, as questions that visitors asked of it
 Made = TypeVar("Made")
 
 
@@ -51,8 +52,8 @@ class Day:
     run: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
     home: Home = field(repr=False)
-    _made: dict[Any, Any] = field(default_factory=dict, repr=False)
-    _lock: Any = field(default_factory=RLock, repr=False)
+    _made: dict[Any, Future[Any]] = field(default_factory=dict, repr=False)
+    _lock: Any = field(default_factory=Lock, repr=False)
 
     @property
     def run_id(self) -> str:
@@ -64,18 +65,21 @@ class Day:
         return self.made(("rows", table), lambda: page_rows(_ranked(self.tables[table])))
 
     def made(self, key: Any, make: Callable[[], Made]) -> Made:
-        """Return what is made of this run alone: once."""
+        """Return what is made of this run alone: once, and nobody waits who asks for something else."""
+        fresh = Future[Made]()
         with self._lock:
-            if key not in self._made:
-                if len(self._made) > 200:  # questions that visitors asked of the run
-                    self._made.clear()
-                self._made[key] = None
-                try:
-                    self._made[key] = make()
-                except BaseException:
-                    del self._made[key]
-                    raise
-            return self._made[key]
+            if len(self._made) > MOST_MADE:
+                self._made.clear()
+            asked: Future[Made] = self._made.setdefault(key, fresh)
+        if asked is fresh:
+            try:
+                fresh.set_result(make())
+            except BaseException as error:
+                with self._lock:
+                    if self._made.get(key) is fresh:
+                        del self._made[key]
+                fresh.set_exception(error)
+        return asked.result()
 
     def layers(self) -> dict[str, gpd.GeoDataFrame]:
         """Return the layers of the map, in the run's own coordinate system."""
