@@ -14,21 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
+from pipeline.database import ARROW_TYPES
 from pipeline.errors import PublicationError
-
-ARROW_TYPES = {
-    "VARCHAR": pa.string(),
-    "VARCHAR[]": pa.list_(pa.string()),
-    "INTEGER[]": pa.list_(pa.int32()),
-    "DOUBLE[]": pa.list_(pa.float64()),
-    "DOUBLE": pa.float64(),
-    "INTEGER": pa.int32(),
-    "BIGINT": pa.int64(),
-    "BOOLEAN": pa.bool_(),
-    "DATE": pa.date32(),
-    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
-    "BLOB": pa.binary(),
-}
 
 INTERVAL_ENDS = {"_lo": ", lower end", "_hi": ", upper end"}
 RUN_COLUMNS = ("run_id", "as_of", "valid_to")  # first columns of every table of a run, except `run`
