@@ -14,8 +14,8 @@ from models.simulate.world.vocabulary import CODE, DISCOVERIES, NONE, SUBJECT, r
 
 OFFENCES = read_table("background")
 _PER_DAY = OFFENCES["per_day"].to_numpy()
-_PROFILE = OFFENCES["profile"].map(PROFILE).to_numpy(np.int64)
-_PLACE = OFFENCES["place"].map(PLACE).to_numpy(np.int64)
+_PROFILE = np.array([PROFILE[name] for name in OFFENCES["profile"]])
+_PLACE = np.array([PLACE[name] for name in OFFENCES["place"]])
 _FOUND_BY = OFFENCES[[*DISCOVERIES]].to_numpy()
 
 

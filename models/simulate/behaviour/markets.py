@@ -98,7 +98,7 @@ def _trade(kind: str, reports: pd.DataFrame) -> _Trade:
     rows["subject"] = [SUBJECT.get(subject, NONE) for subject in reports["subject"]]
     is_trade = rows["subject"] == SUBJECT["dealing"]
     rows["setting"] = np.where(is_trade, SETTING.get(kind, NONE), NONE)
-    profile = reports["profile"].map(PROFILE).to_numpy(np.int64)
+    profile = np.array([PROFILE[name] for name in reports["profile"]])
     return _Trade(rows, reports["per_day"].to_numpy(), profile, reports["remains"].to_numpy())
 
 

@@ -11,7 +11,7 @@ from models.simulate.world.town import PLACE, Town
 from models.simulate.world.vocabulary import CODE, DISCOVERIES, NONE, OFFENCES, ROLE, SETTING
 
 _MIX = OFFENCES[[*RATES]].to_numpy(np.float64).T
-_PROFILE = RATE_TABLE["profile"].map(PROFILE).to_numpy(np.int64)
+_PROFILE = np.array([PROFILE[name] for name in RATE_TABLE["profile"]])
 _FOUND_BY = RATE_TABLE[[*DISCOVERIES]].to_numpy()
 _OUTCOME = RATE_TABLE[["suspect", "charged", "convicted"]].to_numpy()
 _ALONE = [RATE["possession"], RATE["supply"], RATE["minors_high"]]

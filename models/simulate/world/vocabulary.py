@@ -8,7 +8,7 @@ import pandas as pd
 def read_table(name: str) -> pd.DataFrame:
     """Return a table of `tables/`; an empty cell is an empty text."""
     with (resources.files("models.simulate.world") / "tables" / f"{name}.csv").open() as file:
-        return pd.read_csv(file, keep_default_na=False, float_precision="round_trip")
+        return pd.read_csv(file, keep_default_na=False)
 
 
 # By code: share with a victim, what a correction makes of it, drug activity, and its share in each rate of people.
