@@ -38,6 +38,13 @@ COLUMNS = [
 
 # Below this skewness the Pearson and normal distributions agree to more digits than the gamma functions have.
 SMALLEST_SKEWNESS = 1e-4
+ENTER_P, LEAVE_P = 0.05, 0.10  # false-discovery rate at which a cell enters, and at which a previously hot cell stays
+# Least overlap (intersection over union) with a previous hot spot to keep its id; ids go by decreasing overlap, each
+# once.
+MINIMUM_IOU = 0.3
+# So many times the harm of a previous hot spot's cells counts for their order, against `minimum_ratio`, and when a hot
+# spot that grows from one of them chooses its next cell. `harm_days` is without.
+STAY_FACTOR = 1.5
 
 
 def find_hotspots(
@@ -47,12 +54,8 @@ def find_hotspots(
     previous: gpd.GeoDataFrame | None = None,
     band_m: float = 300.0,
     winsor_quantile: float = 0.995,
-    enter_p: float = 0.05,
-    leave_p: float = 0.10,
-    minimum_iou: float = 0.3,
     max_area_m2: float = 250_000.0,
     minimum_ratio: float = 3.0,
-    stay_factor: float = 1.5,
 ) -> gpd.GeoDataFrame:
     """Find significant clusters of harm of a size that one can walk.
 
@@ -68,27 +71,19 @@ def find_hotspots(
     grid : Grid
         the cells' grid.
     previous : gpd.GeoDataFrame | None
-        hot spots of the previous run: hotspot_id, geometry. Its cells stay while p ≤ `leave_p`, their harm counts
-        `stay_factor` times where they are compared, and a cluster that overlaps one of its polygons keeps the id.
+        hot spots of the previous run: hotspot_id, geometry. Its cells stay while p ≤ `LEAVE_P`, their harm counts
+        `STAY_FACTOR` times where they are compared, and a cluster that overlaps one of its polygons keeps the id.
         Polygons larger than `max_area_m2` count for nothing.
     band_m : float
         cells whose centres are at most this far apart are neighbours, metres.
     winsor_quantile : float
         harm above this quantile of the cells with harm is set to the quantile, so that one homicide does not dominate
         its surroundings for a year.
-    enter_p, leave_p : float
-        false-discovery rate at which a cell enters, and at which a previously hot cell stays.
-    minimum_iou : float
-        minimum overlap (intersection over union) with a previous hot spot to keep its id; ids are assigned by
-        decreasing overlap, each once.
     max_area_m2 : float
         the largest hot spot, square metres of whole cells; at least one cell.
     minimum_ratio : float
         the least harm of a cell in a hot spot, in means of all cells; and the least harm of a hot spot is that of one
         of the largest size in which every cell has so much.
-    stay_factor : float
-        at least 1: the harm of a previous hot spot's cells counts so many times for their order and against
-        `minimum_ratio`, and when a hot spot that grows from one of them chooses its next cell. `harm_days` is without.
 
     Returns
     -------
@@ -100,11 +95,8 @@ def find_hotspots(
     Raises
     ------
     ValueError
-        A cell is repeated, harm is negative or not finite, `previous` has no coordinate system, or a setting is out of
-        range.
+        A cell is repeated, harm is negative or not finite, or `previous` has no coordinate system.
     """
-    _check_settings(band_m, winsor_quantile, enter_p, leave_p, minimum_iou)
-    _check_size(max_area_m2, minimum_ratio, stay_factor)
     ordered = _checked(cells)
     # A multiple of the cell may fall short of the largest area by rounding.
     most_cells = max(1, int(max_area_m2 / grid.size_m**2 * (1 + 1e-9)))
@@ -115,13 +107,13 @@ def find_hotspots(
     p_adjusted = adjust_for_false_discovery(p)
     held = _holder(before, ix, iy, grid)
     # What was in a hot spot counts more, so that shapes and ids do not flicker from day to day.
-    weight = np.where(held >= 0, stay_factor * harm, harm)
+    weight = np.where(held >= 0, STAY_FACTOR * harm, harm)
     enough = minimum_ratio * harm.mean() if harm.size else 0.0
-    is_significant = (z > 0) & ((p_adjusted <= enter_p) | ((held >= 0) & (p_adjusted <= leave_p)))
+    is_significant = (z > 0) & ((p_adjusted <= ENTER_P) | ((held >= 0) & (p_adjusted <= LEAVE_P)))
     scored = pd.DataFrame({"cell_ix": ix, "cell_iy": iy, "harm_days": harm, "z": z, "p_adjusted": p_adjusted})
     hot = scored.assign(held=held, weight=weight)[is_significant & (harm > 0) & (weight >= enough)]
-    clusters, members = _clusters(_parted(hot, most_cells, enough * most_cells, stay_factor), grid)
-    clusters["hotspot_id"] = _names(clusters, members, before, grid, minimum_iou)
+    clusters, members = _clusters(_parted(hot, most_cells, enough * most_cells), grid)
+    clusters["hotspot_id"] = _names(clusters, members, before, grid)
     return clusters[COLUMNS]
 
 
@@ -178,26 +170,6 @@ def adjust_for_false_discovery(p: Floats) -> Floats:
     return adjusted
 
 
-def _check_settings(band_m: float, winsor_quantile: float, enter_p: float, leave_p: float, minimum_iou: float) -> None:
-    if not band_m > 0:
-        raise ValueError(f"band_m={band_m!r}: expected metres above zero")
-    if not 0 < winsor_quantile <= 1:
-        raise ValueError(f"winsor_quantile={winsor_quantile!r}: expected above 0 and at most 1")
-    if not 0 < enter_p <= leave_p < 1:
-        raise ValueError(f"enter_p={enter_p!r}, leave_p={leave_p!r}: expected 0 < enter_p ≤ leave_p < 1")
-    if not 0 < minimum_iou <= 1:
-        raise ValueError(f"minimum_iou={minimum_iou!r}: expected above 0 and at most 1")
-
-
-def _check_size(max_area_m2: float, minimum_ratio: float, stay_factor: float) -> None:
-    if not 0 < max_area_m2 < np.inf:
-        raise ValueError(f"max_area_m2={max_area_m2!r}: expected square metres above zero")
-    if not 0 <= minimum_ratio < np.inf:
-        raise ValueError(f"minimum_ratio={minimum_ratio!r}: expected at least 0")
-    if not 1 <= stay_factor < np.inf:
-        raise ValueError(f"stay_factor={stay_factor!r}: expected at least 1")
-
-
 def _checked(cells: pd.DataFrame) -> pd.DataFrame:
     ordered = cells[["cell_ix", "cell_iy", "harm"]].sort_values(["cell_ix", "cell_iy"], ignore_index=True)
     twice = ordered.duplicated(["cell_ix", "cell_iy"])
@@ -232,7 +204,7 @@ def _holder(shapes: gpd.GeoDataFrame, ix: Integers, iy: Integers, grid: Grid) ->
     return held
 
 
-def _parted(hot: pd.DataFrame, most_cells: int, least_weight: float, stay_factor: float) -> pd.DataFrame:
+def _parted(hot: pd.DataFrame, most_cells: int, least_weight: float) -> pd.DataFrame:
     """Return the cells of hot spots, heaviest first, with `label`, the row of the cell that each hot spot grew from.
 
     `hot` has cell_ix, cell_iy, harm_days, z, held (row of the previous hot spot, or −1), weight.
@@ -245,7 +217,7 @@ def _parted(hot: pd.DataFrame, most_cells: int, least_weight: float, stay_factor
     for seed in range(len(hot)):
         if label[seed] < 0:
             is_kin = (held == held[seed]) & (held >= 0)
-            weight = np.where(is_kin, stay_factor * harm, harm)
+            weight = np.where(is_kin, STAY_FACTOR * harm, harm)
             # Equal cells are taken nearest first, so that an even surface is cut into compact pieces.
             distance = (ix - ix[seed]) ** 2 + (iy - iy[seed]) ** 2
             taken = _grown(seed, label < 0, weight, distance, beside, most_cells)
@@ -291,11 +263,9 @@ def _clusters(hot: pd.DataFrame, grid: Grid) -> tuple[gpd.GeoDataFrame, pd.DataF
     return ranked.reset_index(drop=True), heaviest_first.assign(row=heaviest_first["label"].map(row))
 
 
-def _names(
-    clusters: gpd.GeoDataFrame, hot: pd.DataFrame, before: gpd.GeoDataFrame, grid: Grid, minimum_iou: float
-) -> pd.Series:
+def _names(clusters: gpd.GeoDataFrame, hot: pd.DataFrame, before: gpd.GeoDataFrame, grid: Grid) -> pd.Series:
     """Return each cluster's id: that of the hot spot it continues, else that of its cell with most harm."""
-    kept = _continued(clusters, before, minimum_iou)
+    kept = _continued(clusters, before)
     fresh = hot[~hot["row"].isin(kept.index)]
     cell_ids = pd.Series(grid.cell_id(fresh["cell_ix"], fresh["cell_iy"]), index=fresh.index, dtype="str")
     named = fresh.assign(hotspot_id=cell_ids, is_taken=cell_ids.isin(kept))
@@ -309,14 +279,14 @@ def _free_name(name: str, taken: set[str]) -> str:
     return _free_name(f"{name}:again", taken) if name in taken else name
 
 
-def _continued(clusters: gpd.GeoDataFrame, before: gpd.GeoDataFrame, minimum_iou: float) -> pd.Series:
+def _continued(clusters: gpd.GeoDataFrame, before: gpd.GeoDataFrame) -> pd.Series:
     """Return the previous id of each cluster that continues a hot spot, by decreasing overlap, each id once."""
     new, old = clusters.geometry.to_numpy(), before.geometry.to_numpy()
     new_row, old_row = shapely.STRtree(old).query(new, predicate="intersects")
     shared_m2 = shapely.area(shapely.intersection(new[new_row], old[old_row]))
     union_m2 = shapely.area(new[new_row]) + shapely.area(old[old_row]) - shared_m2
     pairs = pd.DataFrame({"new": new_row, "old": old_row, "iou": shared_m2 / union_m2})
-    pairs = pairs[pairs["iou"] >= minimum_iou].sort_values(["iou", "new", "old"], ascending=[False, True, True])
+    pairs = pairs[pairs["iou"] >= MINIMUM_IOU].sort_values(["iou", "new", "old"], ascending=[False, True, True])
     names: dict[int, int] = {}
     for new_one, old_one in zip(pairs["new"], pairs["old"], strict=True):
         if new_one not in names and old_one not in names.values():

@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import duckdb_extension_httpfs
 import pandas as pd
+import pyarrow as pa
 
 from pipeline.errors import KeyFileError, StoreBusyError, StoreError, of_a_file
 
@@ -27,6 +28,24 @@ Progress = Callable[[str], None]
 Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
 WRITE_ERRORS = (duckdb.IOException, duckdb.OutOfMemoryException)
+
+# DuckDB type → Arrow type of every column that harmspot stores or publishes.
+ARROW_TYPES = {
+    "VARCHAR": pa.string(),
+    "VARCHAR[]": pa.list_(pa.string()),
+    "INTEGER[]": pa.list_(pa.int32()),
+    "DOUBLE[]": pa.list_(pa.float64()),
+    "DOUBLE": pa.float64(),
+    "INTEGER": pa.int32(),
+    "BIGINT": pa.int64(),
+    "BOOLEAN": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
+    "STRUCT(person_id VARCHAR, role VARCHAR)[]": pa.list_(
+        pa.struct([pa.field("person_id", pa.string()), pa.field("role", pa.string())])
+    ),
+    "BLOB": pa.binary(),
+}
 
 _LOG = logging.getLogger(__name__)
 _DISK_FULL_SIGNS = ("No space left on device", "File too large", "Disk quota exceeded")

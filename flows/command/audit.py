@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flows.command.asking import is_terminal
 from flows.command.options import (
     FILE,
     PATH,
@@ -375,8 +376,3 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
 def _ids(count: int) -> str:
     """Return how many ids a person has, if there are several."""
     return f" under {count} joined ids" if count > 1 else ""
-
-
-def is_terminal() -> bool:
-    """Return whether somebody can be asked."""
-    return sys.stdin.isatty()

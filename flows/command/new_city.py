@@ -90,13 +90,13 @@ def command(
 
 
 def _pairs(columns: tuple[str, ...]) -> dict[str, str]:
-    from flows.new_city.names import NAMES
+    from flows.new_city.names import read_names
 
-    pairs = {}
+    pairs, names = {}, read_names()
     for text in columns:
         ours, mark, theirs = text.partition("=")
-        if not mark or ours not in NAMES:
-            raise click.BadParameter(f"{text!r}: expected OURS=THEIRS, where OURS is one of {', '.join(NAMES)}")
+        if not mark or ours not in names:
+            raise click.BadParameter(f"{text!r}: expected OURS=THEIRS, where OURS is one of {', '.join(names)}")
         pairs[ours] = theirs
     return pairs
 

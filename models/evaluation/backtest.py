@@ -17,6 +17,7 @@ from models.evaluation.baselines import CellEvents
 from models.evaluation.boosting import boosted
 from models.evaluation.isotonic import recalibration
 from models.evaluation.outcomes import BUSY_NO_EVENT
+from models.forecast.blend import places_of
 from models.forecast.forecast import TOP_SHARES, ForecastConfig, Prediction, draw_forecast, predict_cells
 from models.forecast.scales import Pyramid, build_pyramid
 from models.statistics.rank_draws import total_order
@@ -181,11 +182,6 @@ def evaluate_forecast(
         by_origin=by_origin,
         notes=tuple(forecasts[-1].attrs["notes"]),
     )
-
-
-def places_of(share: float, cells: int) -> int:
-    """Return the number of cells in a share of them: the nearest whole number, at least one."""
-    return max(1, round(share * cells))
 
 
 def top_parts(harm: Floats, places: int) -> Floats:

@@ -160,7 +160,7 @@ def judged_ages(span_days: float, horizon_days: int) -> tuple[list[int], int]:
 
 def contenders(maps: Floats) -> tuple[Ints, Floats]:
     """Return the cells that some map may choose, an even sample of the others, and the cells that each stands for."""
-    places = min(round(CONTENDERS * _places(max(TOP_SHARES), maps.shape[1])), maps.shape[1])
+    places = min(round(CONTENDERS * places_of(max(TOP_SHARES), maps.shape[1])), maps.shape[1])
     edge = np.partition(maps, -places, axis=1)[:, -places]
     may_lead = np.asarray((maps > np.maximum(edge, 0)[:, None]).any(axis=0), dtype=np.bool_)
     return sample_rows(may_lead, OTHER_ROWS)
@@ -168,7 +168,7 @@ def contenders(maps: Floats) -> tuple[Ints, Floats]:
 
 def held_by_top(maps: Floats, harm: Floats, cells: int) -> Floats:
     """Return the harm [maps, TOP_SHARES] in the top cells of each map [maps, rows]; ties share the last places."""
-    places = [min(_places(share, cells), maps.shape[1]) for share in TOP_SHARES]
+    places = [min(places_of(share, cells), maps.shape[1]) for share in TOP_SHARES]
     edges = np.partition(maps, [-place for place in places], axis=1)
     hit = harm > 0
     maps_hit, harm_hit = maps[:, hit], harm[hit]
@@ -203,5 +203,6 @@ def blend_weights(found: Floats, priors: Floats) -> Floats:
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def _places(share: float, cells: int) -> int:
+def places_of(share: float, cells: int) -> int:
+    """Return the number of cells in a share of them: the nearest whole number, at least one."""
     return max(1, round(share * cells))

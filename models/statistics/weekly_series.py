@@ -272,15 +272,17 @@ class Series(Protocol):
         """Return by week the counts that the statistic rests on."""
 
     def departs(self, is_since: Bools, is_before: Bools, was_since: Bools, was_before: Bools) -> Floats:
-        """Return the statistic of this year beside that of the year earlier, by row."""
+        """Return the statistic of this year less that of the year earlier, by row."""
+        return self.draws(is_since, is_before) - self.draws(was_since, was_before)
 
     @property
     def power(self) -> float:
         """Which power of the sum of one over the counts the statistic grows with by chance."""
+        return 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
+class Ratio(Series):
     """Sums by week, of themselves or per another sum; a share rests on that other one, or on the `people` in it."""
 
     top: Floats
@@ -335,18 +337,9 @@ class Ratio:
         """Return by week the counts that the statistic rests on."""
         return [self.top] if self.bottom is None or not self.bottom.any() else [self.top, self.bottom]
 
-    def departs(self, is_since: Bools, is_before: Bools, was_since: Bools, was_before: Bools) -> Floats:
-        """Return the statistic of this year less that of the year earlier, by row."""
-        return self.draws(is_since, is_before) - self.draws(was_since, was_before)
-
-    @property
-    def power(self) -> float:
-        """Which power of the sum of one over the counts the statistic grows with by chance."""
-        return 0.5
-
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class Values(Series):
     """Values above zero and the week of each."""
 
     values: Floats
@@ -379,15 +372,6 @@ class Values:
     def weights(self) -> list[Floats]:
         """Return by week the counts that the statistic rests on."""
         return [np.bincount(self.week, minlength=self.weeks).astype(np.float64)]
-
-    def departs(self, is_since: Bools, is_before: Bools, was_since: Bools, was_before: Bools) -> Floats:
-        """Return the statistic of this year less that of the year earlier, by row."""
-        return self.draws(is_since, is_before) - self.draws(was_since, was_before)
-
-    @property
-    def power(self) -> float:
-        """Which power of the sum of one over the counts the statistic grows with by chance."""
-        return 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,41 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.events.batch import Record
-from pipeline.events.columns import ENVELOPE, INVOLVEMENTS, SCHEMAS
+from pipeline.events.columns import INVOLVEMENTS, PATHS
 from pipeline.events.diagnosis import Refusal
 from pipeline.events.schema import Drugs, Event, Flags, Involvement, Location, Market, Minors, Report, Treatment
 
-# Columns whose path in `data` differs from their name.
-_PATHS: dict[str, dict[str, str]] = {
-    "incident": {
-        "report_channel": "report.channel",
-        "reporter_ref": "report.reporter_ref",
-        "report_subject": "report.subject",
-        "lon": "location.lon",
-        "lat": "location.lat",
-        "accuracy_m": "location.accuracy_m",
-        "area_id": "location.area_id",
-        "is_weapon": "flags.weapon",
-        "is_injury": "flags.injury",
-        "is_domestic": "flags.domestic",
-        "is_fatal": "flags.fatal",
-        "is_naloxone_given": "flags.naloxone",
-        "drug_activity": "drugs.activity",
-        "substance": "drugs.substance",
-        "price_per_gram": "drugs.price_per_gram",
-        "purity": "drugs.purity",
-        "market_setting": "market.setting",
-        "is_minor_victim": "minors.victim",
-        "is_minor_used_by_adult": "minors.used_by_adult",
-        "is_minor_present": "minors.present",
-    },
-    "person": {"is_treatment_consented": "treatment.consent", "is_treatment_engaged": "treatment.engaged"},
-    "same_person": {"same_person_id": "same_as"},
-    "custody": {},
-    "warrant": {},
-    "staffing": {},
-    "action": {"subject_person_id": "subject", "area_id": "area"},
-}
 # Values of a part of an event that is absent or null.
 _ABSENT: dict[str, Any] = {
     "report": Report(),
@@ -102,8 +71,8 @@ def columns_of(entity: str, events: Sequence[Event], records: Sequence[Record], 
     data = [event.data for event in events]
     parts: dict[str, list] = {"": data}
     columns = _envelope(events, records)
-    for name in SCHEMAS[entity].names[len(ENVELOPE) :]:
-        part, _, key = _PATHS[entity].get(name, name).rpartition(".")
+    for name, path in PATHS[entity].items():
+        part, _, key = path.rpartition(".")
         if part not in parts:
             absent = _ABSENT[part]
             parts[part] = [found or absent for found in map(attrgetter(part), data)]

@@ -44,15 +44,7 @@ def line_plot(moments: Sequence[str], series: Mapping[str, Sequence[float]], *, 
     Markup
         The SVG.
     """
-    top = _round_up(max((v for values in series.values() for v in values if math.isfinite(v)), default=1.0))
-    step = (WIDTH - LEFT - RIGHT) / max(len(moments) - 1, 1)
-    xs = [LEFT + step * n for n in range(len(moments))]
-    lines = [
-        _line(xs, [_height(value, top) for value in values], "ours" if n == 0 else "theirs")
-        for n, values in enumerate(series.values())
-    ]
-    ends = {name: _height(_last(values), top) for name, values in series.items()}
-    return _figure(title, WIDTH, HEIGHT, [*_levels(top), *_ends(moments), *lines, *_names(ends)])
+    return _figure(title, WIDTH, HEIGHT, _lines(moments, series, WIDTH - RIGHT, "%"))
 
 
 def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool, promised: float | None = None) -> Markup:
@@ -60,14 +52,7 @@ def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool, promi
     left, right = 230, 60
     span = _round_up(max((row.hi for row in rows if math.isfinite(row.hi)), default=1.0))
     scale = (WIDTH - left - right) / span
-    marks = []
-    for n, row in enumerate(rows):
-        y = TOP + ROW * n + ROW / 2
-        text = f"{row.value:.1%}" if is_share else f"{row.value:.1f}"
-        marks.append(_text(left - 12, y + 4, row.label, f"label end {row.kind}"))
-        marks.append(_segment(left + row.lo * scale, y, left + row.hi * scale, y, f"whisk {row.kind}"))
-        marks.append(_dot(left + row.value * scale, y, 4.5, row.kind))
-        marks.append(_text(WIDTH - right + 12, y + 4, text, f"label {row.kind}"))
+    marks = _rows(rows, left, right, left, scale, ".1%" if is_share else ".1f")
     foot = TOP + ROW * len(rows)
     axis = [_segment(left, TOP, left, foot, "axis")]
     if promised is not None:
@@ -85,32 +70,16 @@ def change_plot(rows: Sequence[Interval], *, title: str) -> Markup:
     span = _round_up(max((max(abs(row.lo), abs(row.hi)) for row in rows), default=1.0))
     zero, scale = (left + WIDTH - right) / 2, (WIDTH - left - right) / span / 2
     foot = TOP + ROW * len(rows)
-    marks = [_segment(zero, TOP, zero, foot, "axis")]
-    for n, row in enumerate(rows):
-        y = TOP + ROW * n + ROW / 2
-        marks.append(_text(left - 12, y + 4, row.label, f"label end {row.kind}"))
-        marks.append(_segment(zero + row.lo * scale, y, zero + row.hi * scale, y, f"whisk {row.kind}"))
-        marks.append(_dot(zero + row.value * scale, y, 4.5, row.kind))
-        marks.append(_text(WIDTH - right + 12, y + 4, f"{row.value:+.0f}", f"label {row.kind}"))
-    return _figure(title, WIDTH, foot + 8, marks)
+    axis = _segment(zero, TOP, zero, foot, "axis")
+    return _figure(title, WIDTH, foot + 8, [axis, *_rows(rows, left, right, zero, scale, "+.0f")])
 
 
 def count_plot(moments: Sequence[str], series: Mapping[str, Sequence[float]], *, title: str, start: int) -> Markup:
     """Plot counts over time as `line_plot` does shares, with a dashed line before position `start`."""
-    top = _round_up(max((v for values in series.values() for v in values if math.isfinite(v)), default=1.0))
     right = WIDTH - 190  # names of methods are long
-    step = (right - LEFT) / max(len(moments) - 1, 1)
-    xs = [LEFT + step * n for n in range(len(moments))]
-    lines = [
-        _line(xs, [_height(value, top) for value in values], "ours" if n == 0 else "theirs")
-        for n, values in enumerate(series.values())
-    ]
-    begun = LEFT + step * (start - 0.5)
-    lines.append(_segment(begun, TOP, begun, HEIGHT - BOTTOM, "axis dashed"))
-    ends = {name: _height(_last(values), top) for name, values in series.items()}
-    return _figure(
-        title, WIDTH, HEIGHT, [*_levels(top, right, unit=""), *_ends(moments, right), *lines, *_names(ends, right)]
-    )
+    begun = LEFT + (right - LEFT) / max(len(moments) - 1, 1) * (start - 0.5)
+    line = _segment(begun, TOP, begun, HEIGHT - BOTTOM, "axis dashed")
+    return _figure(title, WIDTH, HEIGHT, _lines(moments, series, right, "", (line,)))
 
 
 def decile_plot(shares: Sequence[float], *, title: str, band: tuple[float, float]) -> Markup:
@@ -177,9 +146,38 @@ def rank_plot(moments: Sequence[str], ranks: Sequence[Interval], *, count: int, 
     bands = [_segment(x, height(row.lo) - 1, x, height(row.hi) + 1, "whisk ours")
              for x, row in zip(xs, ranks, strict=True) if math.isfinite(row.lo) and math.isfinite(row.hi)]  # fmt: skip
     line = _line(xs, [height(row.value) for row in ranks], "ours")
-    ends = [_text(LEFT, HEIGHT - 8, moments[0], "label theirs")] if moments else []
-    ends += [_text(WIDTH - TOP, HEIGHT - 8, moments[-1], "label end theirs")] if len(moments) > 1 else []
-    return _figure(title, WIDTH, HEIGHT, [*levels, *bands, line, *ends])
+    return _figure(title, WIDTH, HEIGHT, [*levels, *bands, line, *_ends(moments, WIDTH - TOP)])
+
+
+def _lines(
+    moments: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    right: float,
+    unit: str,
+    over: Sequence[Markup] = (),
+) -> list[Markup]:
+    """Draw the axis and one named line per series, up to `right`; `over` is drawn over the lines."""
+    top = _round_up(max((v for values in series.values() for v in values if math.isfinite(v)), default=1.0))
+    step = (right - LEFT) / max(len(moments) - 1, 1)
+    xs = [LEFT + step * n for n in range(len(moments))]
+    lines = [
+        _line(xs, [_height(value, top) for value in values], "ours" if n == 0 else "theirs")
+        for n, values in enumerate(series.values())
+    ]
+    ends = {name: _height(_last(values), top) for name, values in series.items()}
+    return [*_levels(top, right, unit), *_ends(moments, right), *lines, *over, *_names(ends, right)]
+
+
+def _rows(rows: Sequence[Interval], left: float, right: float, zero: float, scale: float, form: str) -> list[Markup]:
+    """Draw one row per value: its label, its interval, a dot, and the number in `form`; `zero` is where zero lies."""
+    marks = []
+    for n, row in enumerate(rows):
+        y = TOP + ROW * n + ROW / 2
+        marks.append(_text(left - 12, y + 4, row.label, f"label end {row.kind}"))
+        marks.append(_segment(zero + row.lo * scale, y, zero + row.hi * scale, y, f"whisk {row.kind}"))
+        marks.append(_dot(zero + row.value * scale, y, 4.5, row.kind))
+        marks.append(_text(WIDTH - right + 12, y + 4, format(row.value, form), f"label {row.kind}"))
+    return marks
 
 
 def _figure(title: str, width: float, height: float, marks: Sequence[Markup]) -> Markup:
@@ -215,14 +213,14 @@ def _levels(top: float, right: float = WIDTH - RIGHT, unit: str = "%") -> list[M
     return marks
 
 
-def _ends(moments: Sequence[str], right: float = WIDTH - RIGHT) -> list[Markup]:
+def _ends(moments: Sequence[str], right: float) -> list[Markup]:
     if not moments:
         return []
     first = _text(LEFT, HEIGHT - 8, moments[0], "label theirs")
     return [first] if len(moments) == 1 else [first, _text(right, HEIGHT - 8, moments[-1], "label end theirs")]
 
 
-def _names(ends: Mapping[str, float], right: float = WIDTH - RIGHT) -> list[Markup]:
+def _names(ends: Mapping[str, float], right: float) -> list[Markup]:
     """Draw the names at the ends of the lines, moved apart where they would overlap."""
     marks, below = [], -math.inf
     ours = next(iter(ends), "")

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipeline.database import Connection, query
 from pipeline.events.batch import BatchCounts
-from pipeline.events.columns import INCIDENT
+from pipeline.events.columns import SCHEMAS
 from pipeline.events.decoder import Decoder
 from pipeline.mapped.mapped_files import create_table
 from pipeline.mapped.mapping import Mapping
@@ -19,7 +19,7 @@ _STEPS = (
 
 
 class Involved(NamedTuple):
-    """New versions of incidents (`INCIDENT`), the identities of the people in them, dead letters, counts of rows."""
+    """New versions of incidents, the identities of the people in them, dead letters, counts of rows."""
 
     table: pa.Table
     identity: pa.Table
@@ -55,7 +55,7 @@ def involve(connection: Connection, mapping: Mapping, decoder: Decoder, *, again
         connection.execute(query(f"records/involvement#{name}"))
     [(known, new, merged, gone)] = connection.execute(query("records/involvement#counts")).fetchall()
     involved = connection.execute(query("records/involvement#involved"), {"source": mapping.source}).to_arrow_table()
-    table = involved.cast(INCIDENT)
+    table = involved.cast(SCHEMAS["incident"])
     named, dead = identities_in(identity, table), dead_letters(connection, mapping, again=again)
     repeated = known - new - merged
     return Involved(table, named, dead, BatchCounts(known, new, repeated, merged=merged, cancelled=gone))

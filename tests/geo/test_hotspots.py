@@ -422,24 +422,6 @@ def test_cells_that_make_no_sense_are_refused(change: dict, said: str) -> None:
         find_hotspots(cells, GRID)
 
 
-@pytest.mark.parametrize(
-    "setting",
-    [
-        *({"band_m": 0}, {"winsor_quantile": 0}, {"enter_p": 0.2}, {"leave_p": 1}, {"minimum_iou": 0}),
-        *(
-            {"max_area_m2": 0},
-            {"max_area_m2": np.inf},
-            {"minimum_ratio": -1},
-            {"minimum_ratio": np.nan},
-            {"stay_factor": 0.9},
-        ),
-    ],
-)
-def test_settings_out_of_range_are_refused(setting: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(setting))}=.*expected"):
-        find_hotspots(cells_with(noise(0)), GRID, **setting)
-
-
 def test_previous_hot_spots_without_metres_are_refused() -> None:
     before = find_hotspots(cells_with(noise(0) + 8 * block(20, 30)), GRID)
     with pytest.raises(ValueError, match="previous hot spots: no coordinate system"):

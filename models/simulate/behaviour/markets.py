@@ -6,18 +6,18 @@ market has two equilibria: thinly spread hours never reach anybody's C, the same
 hours then keep it down (Kleiman and Kilmer 2009, PNAS 106:14230). An announcement makes sellers learn faster.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from models.simulate.output.incident import blank
 from models.simulate.world.days import PROFILE, Day
 from models.simulate.world.draws import STREAMS, Floats, Ints, mix, numbers, pick
 from models.simulate.world.people import SELLERS_PER_MARKET
 from models.simulate.world.sites import POINT_SHARES, Site, Sites
-from models.simulate.world.vocabulary import CHANNEL, CODE, DISCOVERY, NONE, SETTING, SUBJECT
+from models.simulate.world.vocabulary import CHANNEL, CODE, DISCOVERY, NONE, SETTING, SUBJECT, read_table
 
 PENALTY = 1.0
 COSTS = np.linspace(0.105, 0.5, SELLERS_PER_MARKET)  # of complying, by seller, in units of the penalty
@@ -76,50 +76,7 @@ def respond(state: MarketState, sites: Sites, visit_hours: Floats) -> MarketStat
     return replace(state, perceived_risk=state.perceived_risk + learning * (risk - state.perceived_risk))
 
 
-class Report(NamedTuple):
-    """A kind of report on a site: code, rate per day at full trade, channel, share that remains without trade."""
-
-    code: str
-    per_day: float
-    channel: str = "call"
-    subject: str | None = None
-    profile: str = "daylight"
-    remains: float = 0.0
-
-
-STREET_MARKET = (
-    Report("drug_dealing_report", 0.60, "call", "dealing"),
-    Report("drug_dealing_report", 0.14, "tip", "dealing"),
-    Report("drug_dealing_report", 0.06, "survey", "dealing"),
-    Report("antisocial_behaviour", 0.08, "survey", "fear", remains=0.2),
-    Report("drug_paraphernalia", 0.22, "call", "paraphernalia"),
-    Report("antisocial_behaviour", 0.42, profile="evening", remains=0.2),
-    Report("public_order", 0.18, profile="evening", remains=0.2),
-    Report("violence_without_injury", 0.14, profile="evening", remains=0.2),
-    Report("violence_with_injury", 0.13, profile="evening", remains=0.2),
-    Report("robbery", 0.05, profile="evening", remains=0.2),
-    Report("overdose", 0.06, "partner", "overdose"),
-    Report("weapons_possession", 0.03, "officer"),
-)
-BAR_STREET = (
-    Report("public_order", 0.45, profile="night"),
-    Report("antisocial_behaviour", 0.45, profile="night"),
-    Report("public_drunkenness", 0.3, profile="night"),
-    Report("violence_with_injury", 0.2, profile="night"),
-    Report("violence_without_injury", 0.15, profile="night"),
-)
-HOUSE_MARKET = (
-    Report("drug_dealing_report", 0.08, "tip", "dealing", profile="evening"),
-    Report("antisocial_behaviour", 0.04, profile="evening"),
-)
-POLICE_DRUGS = (Report("drug_supply", 0.06, "officer"), Report("drug_possession", 0.12, "officer"))
 CALLERS_OF = {"open_air": 60, "bar_street": 80, "house": 5, "police_drugs": 1}
-_REPORTS_OF: dict[str, Sequence[Report]] = {
-    "open_air": STREET_MARKET,
-    "bar_street": BAR_STREET,
-    "house": HOUSE_MARKET,
-    "police_drugs": POLICE_DRUGS,
-}
 _FOUND_BY_CHANNEL = {"officer": "police", "partner": "partner"}
 _FIRST_CALLER = 100_000  # callers about sites differ from callers about the rest of the town
 
@@ -133,23 +90,20 @@ class _Trade(NamedTuple):
     remains: Floats
 
 
-def _trade(kind: str, reports: Sequence[Report]) -> _Trade:
+def _trade(kind: str, reports: pd.DataFrame) -> _Trade:
     rows = blank(np.zeros(len(reports), dtype=np.uint64))
-    rows["code"] = [CODE[report.code] for report in reports]
-    rows["channel"] = [CHANNEL[report.channel] for report in reports]
-    rows["discovery"] = [DISCOVERY[_FOUND_BY_CHANNEL.get(report.channel, "public")] for report in reports]
-    rows["subject"] = [SUBJECT.get(report.subject or "", NONE) for report in reports]
+    rows["code"] = reports["code"].map(CODE)
+    rows["channel"] = reports["channel"].map(CHANNEL)
+    rows["discovery"] = [DISCOVERY[_FOUND_BY_CHANNEL.get(channel, "public")] for channel in reports["channel"]]
+    rows["subject"] = [SUBJECT.get(subject, NONE) for subject in reports["subject"]]
     is_trade = rows["subject"] == SUBJECT["dealing"]
     rows["setting"] = np.where(is_trade, SETTING.get(kind, NONE), NONE)
-    return _Trade(
-        rows,
-        np.array([report.per_day for report in reports]),
-        np.array([PROFILE[report.profile] for report in reports]),
-        np.array([report.remains for report in reports]),
-    )
+    profile = np.array([PROFILE[name] for name in reports["profile"]])
+    return _Trade(rows, reports["per_day"].to_numpy(), profile, reports["remains"].to_numpy())
 
 
-_TRADES = {kind: _trade(kind, reports) for kind, reports in _REPORTS_OF.items()}
+# By kind of site: reports a day at full trade, and the share of them that remains without trade.
+_TRADES = {str(kind): _trade(str(kind), reports) for kind, reports in read_table("sites").groupby("kind")}
 
 
 def site_reports(seed: int, day: Day, sites: Sites, dealing_share: Floats) -> list[np.ndarray]:

@@ -1,66 +1,19 @@
 """Offending of known people: each offends at individual rates while at liberty, alone or with a companion."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from models.simulate.output.incident import COMPANION, SUSPECT, VICTIM, blank
 from models.simulate.world.days import PROFILE, Day
 from models.simulate.world.draws import Floats, Ints, generator, numbers, one_of, pick, pick_by_row
-from models.simulate.world.people import KIND, RATE, RATES, People
+from models.simulate.world.people import KIND, RATE, RATE_TABLE, RATES, People
 from models.simulate.world.sites import POINT_SHARES, Sites
 from models.simulate.world.town import PLACE, Town
-from models.simulate.world.vocabulary import CODE, CODES, NONE, ROLE, SETTING
+from models.simulate.world.vocabulary import CODE, DISCOVERIES, NONE, OFFENCES, ROLE, SETTING
 
-
-class Deed(NamedTuple):
-    """Incidents of one rate: shares of offence codes, hourly profile, shares of discovery, shares of outcomes."""
-
-    codes: dict[str, float]
-    profile: str
-    found_by: tuple[float, float, float, float]
-    outcome: tuple[float, float, float] = (0.35, 0.25, 0.40)  # suspect, charged, convicted
-
-
-DEEDS: dict[str, Deed] = {
-    "violence_high": Deed(
-        {
-            "violence_with_injury": 0.64,
-            "robbery": 0.24,
-            "wounding_with_intent": 0.07,
-            "rape": 0.03,
-            "kidnapping": 0.01,
-            "attempted_murder": 0.008,
-            "homicide": 0.002,
-        },
-        "night",
-        (0.92, 0.04, 0.04, 0.0),
-    ),
-    "violence_mid": Deed({"weapons_possession": 0.85, "other_sexual": 0.15}, "evening", (0.3, 0.68, 0.02, 0.0)),
-    "violence_low": Deed(
-        {"violence_without_injury": 0.7, "stalking_harassment": 0.25, "family_offence": 0.05},
-        "evening",
-        (0.95, 0.03, 0.02, 0.0),
-    ),
-    "disorder_mid": Deed({"arson": 1.0}, "night", (0.9, 0.02, 0.03, 0.05)),
-    "disorder_low": Deed(
-        {"antisocial_behaviour": 0.5, "criminal_damage": 0.25, "public_order": 0.25}, "evening", (0.9, 0.1, 0.0, 0.0)
-    ),
-    "minors_high": Deed(
-        {"child_criminal_exploitation": 0.7, "supply_using_minor": 0.3}, "daylight", (0.6, 0.1, 0.3, 0.0)
-    ),
-    "property": Deed(
-        {"shoplifting": 0.45, "theft_other": 0.2, "burglary_residential": 0.15, "theft_from_vehicle": 0.2},
-        "daylight",
-        (0.95, 0.03, 0.0, 0.02),
-    ),
-    "supply": Deed({"drug_supply": 1.0}, "daylight", (0.3, 0.7, 0.0, 0.0)),
-    "possession": Deed({"drug_possession": 0.92, "drug_paraphernalia": 0.08}, "evening", (0.02, 0.98, 0.0, 0.0)),
-}
-_MIX = np.array([[DEEDS[rate].codes.get(code, 0.0) for code in CODES] for rate in RATES])
-_PROFILE = np.array([PROFILE[DEEDS[rate].profile] for rate in RATES])
-_FOUND_BY = np.array([DEEDS[rate].found_by for rate in RATES])
-_OUTCOME = np.array([DEEDS[rate].outcome for rate in RATES])
+_MIX = OFFENCES[[*RATES]].to_numpy(np.float64).T
+_PROFILE = np.array([PROFILE[name] for name in RATE_TABLE["profile"]])
+_FOUND_BY = RATE_TABLE[[*DISCOVERIES]].to_numpy()
+_OUTCOME = RATE_TABLE[["suspect", "charged", "convicted"]].to_numpy()
 _ALONE = [RATE["possession"], RATE["supply"], RATE["minors_high"]]
 _WITHDRAWN_EVERY_DAYS = 60
 HOME_SHARE = 0.7  # of incidents in the home area; the others anywhere

@@ -5,7 +5,17 @@ import numpy as np
 from models.simulate.world.days import DAY_S
 from models.simulate.world.draws import Ints, Numbers, one_of, uniforms
 from models.simulate.world.people import People
-from models.simulate.world.vocabulary import ACTIVITY, CHANNEL, CODE, CODES, DISCOVERY, FIRST_CHANNEL, NONE, ROLE
+from models.simulate.world.vocabulary import (
+    ACTIVITY,
+    CHANNEL,
+    CODE,
+    CODES,
+    DISCOVERY,
+    FIRST_CHANNEL,
+    NONE,
+    OFFENCES,
+    ROLE,
+)
 
 SUSPECT, COMPANION, VICTIM, WITNESS = range(4)  # slots of the people in an incident
 SLOTS = 4
@@ -60,30 +70,8 @@ _NONE_BY_DEFAULT = (
 _INJURING = np.isin(CODES, ["homicide", "attempted_murder", "wounding_with_intent", "violence_with_injury"])
 _ARMED = np.isin(CODES, ["homicide", "attempted_murder", "wounding_with_intent", "robbery", "weapons_possession"])
 _AT_HOME = np.isin(CODES, ["violence_without_injury", "violence_with_injury", "stalking_harassment", "rape"])
-_VICTIM_SHARE = {
-    "homicide": 1.0,
-    "attempted_murder": 1.0,
-    "rape": 1.0,
-    "wounding_with_intent": 0.95,
-    "violence_with_injury": 0.7,
-    "violence_without_injury": 0.45,
-    "stalking_harassment": 0.6,
-    "other_sexual": 0.8,
-    "kidnapping": 1.0,
-    "robbery": 0.7,
-    "family_offence": 0.8,
-    "burglary_residential": 0.5,
-    "theft_from_person": 0.5,
-    "overdose": 0.0,
-}
-_VICTIM_CHANCE = np.array([_VICTIM_SHARE.get(code, 0.0) for code in CODES])
-_ACTIVITIES = {
-    "drug_supply": "supply",
-    "supply_using_minor": "supply",
-    "drug_possession": "possession",
-    "drug_paraphernalia": "paraphernalia",
-}
-_ACTIVITY = np.array([ACTIVITY[_ACTIVITIES[code]] if code in _ACTIVITIES else NONE for code in CODES])
+_VICTIM_CHANCE = OFFENCES["victim_share"].to_numpy()
+_ACTIVITY = np.array([ACTIVITY.get(activity, NONE) for activity in OFFENCES["activity"]])
 CALLERS = 20_000  # people who call once or twice
 
 

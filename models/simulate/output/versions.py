@@ -9,7 +9,7 @@ from models.simulate.output.incident import concatenate
 from models.simulate.world.days import DAY_S
 from models.simulate.world.draws import uniforms
 from models.simulate.world.town import Town
-from models.simulate.world.vocabulary import CODE, CODES, ROLE, STATUS
+from models.simulate.world.vocabulary import CODE, OFFENCES, ROLE, STATUS
 
 LABELS = ("ordinary", "late", "out_of_order", "amended", "cancelled", "outcome")
 LABEL = {name: number for number, name in enumerate(LABELS)}
@@ -18,16 +18,7 @@ LATE_SHARE = 0.02  # recorded 2 to 45 days after the report
 AMENDED_SHARE = 0.04  # offence or place corrected within a month
 CANCELLED_SHARE = 0.012
 OVERTAKEN_SHARE = 0.15  # of corrected ones: the correction arrives first
-_AMENDED_TO = {
-    "violence_without_injury": "violence_with_injury",
-    "violence_with_injury": "wounding_with_intent",
-    "robbery": "theft_from_person",
-    "theft_other": "theft_from_person",
-    "public_order": "antisocial_behaviour",
-    "criminal_damage": "arson",
-    "burglary_non_residential": "burglary_residential",
-}
-_AMENDED = np.array([CODE[_AMENDED_TO.get(code, code)] for code in CODES])
+_AMENDED = OFFENCES["amended_to"].map(CODE).to_numpy()
 
 
 def versions(incidents: np.ndarray, town: Town) -> np.ndarray:

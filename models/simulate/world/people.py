@@ -12,19 +12,12 @@ import numpy as np
 from models.simulate.world.draws import Floats, Ints, generator
 from models.simulate.world.sites import Sites
 from models.simulate.world.town import Town
+from models.simulate.world.vocabulary import read_table
 
 SELLERS_PER_MARKET = 24
-RATES = (
-    "violence_high",
-    "violence_mid",
-    "violence_low",
-    "disorder_mid",
-    "disorder_low",
-    "minors_high",
-    "property",
-    "supply",
-    "possession",
-)
+# Kinds of offending: hour, who finds it, and what becomes of its suspect.
+RATE_TABLE = read_table("rates")
+RATES: tuple[str, ...] = tuple(RATE_TABLE["rate"])
 RATE = {name: number for number, name in enumerate(RATES)}
 COUNTS = {
     "target": 20,  # high-rate and serious on all three axes
@@ -52,22 +45,6 @@ MINORS = ("minor_offender", "grave_minor", "used_minor")
 OFFENDERS = ("target", "violent", "exploiter", "disorderly", "offender", "outside_seller")
 USERS = ("user", "withdrawn")
 
-# Shape of the gamma and mean events per year, in the order of RATES; the rates of a person vary independently.
-_GAMMA: dict[str, tuple[float, tuple[float, ...]]] = {
-    "offender": (0.5, (0.10, 0.08, 0.70, 0.01, 0.80, 0.0, 0.80, 0.04, 0.25)),
-    "violent": (20.0, (2.6, 0.4, 2.0, 0.0, 0.5, 0.0, 0.3, 0.0, 0.2)),
-    "exploiter": (20.0, (0.05, 0.0, 0.3, 0.0, 0.3, 2.2, 0.2, 1.0, 0.2)),
-    "disorderly": (20.0, (0.0, 0.1, 0.5, 0.1, 16.0, 0.0, 0.3, 0.0, 0.2)),
-    "target": (30.0, (8.5, 1.2, 3.0, 0.3, 7.5, 2.6, 1.0, 0.5, 0.3)),
-    "market_seller": (1.0, (0.08, 0.05, 0.2, 0.0, 0.2, 0.0, 0.2, 1.5, 0.3)),
-    "outside_seller": (0.5, (0.15, 0.1, 0.2, 0.0, 0.2, 0.0, 0.1, 3.0, 0.3)),
-    "house_seller": (10.0, (0.0, 0.0, 0.1, 0.0, 0.1, 0.0, 0.0, 3.0, 0.5)),
-    "minor_offender": (0.7, (0.1, 0.1, 0.8, 0.05, 1.5, 0.0, 1.0, 0.05, 0.2)),
-    "grave_minor": (20.0, (5.0, 0.5, 2.0, 0.1, 4.0, 0.0, 1.0, 0.0, 0.0)),
-    "age_unknown": (0.7, (0.3, 0.2, 0.8, 0.0, 1.0, 0.0, 1.0, 0.1, 0.2)),
-    "user": (2.0, (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.4)),
-    "withdrawn": (4.0, (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.4)),
-}
 # The first outside sellers are set by hand: much dealing and no harm, little dealing and much violence, use of minors.
 _SELLERS = (
     {"supply": 40.0},
@@ -194,7 +171,7 @@ def _group_of(groups: Ints, n: int) -> Ints:
 
 def _rates(rng: np.random.Generator, kind: Ints, markets: int) -> Floats:
     rates = np.zeros((len(kind), len(RATES)))
-    for name, (shape, means) in _GAMMA.items():
+    for name, shape, *means in read_table("people").itertuples(index=False):
         of_kind = np.flatnonzero(kind == KIND[name])
         rates[of_kind] = rng.gamma(shape, np.array(means) / shape, (len(of_kind), len(RATES)))
     for person, planted in zip(np.flatnonzero(kind == KIND["outside_seller"]), _SELLERS, strict=False):

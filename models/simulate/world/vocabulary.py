@@ -1,44 +1,19 @@
 """Enumerated values of the event contract, and their numbers in the simulator's tables (−1 for none)."""
 
-CODES = (
-    "homicide",
-    "attempted_murder",
-    "rape",
-    "wounding_with_intent",
-    "violence_with_injury",
-    "violence_without_injury",
-    "stalking_harassment",
-    "other_sexual",
-    "kidnapping",
-    "robbery",
-    "family_offence",
-    "weapons_possession",
-    "child_criminal_exploitation",
-    "supply_using_minor",
-    "arson",
-    "criminal_damage",
-    "public_order",
-    "antisocial_behaviour",
-    "drug_dealing_report",
-    "public_drunkenness",
-    "burglary_residential",
-    "burglary_non_residential",
-    "vehicle_theft",
-    "theft_from_vehicle",
-    "theft_from_person",
-    "bicycle_theft",
-    "shoplifting",
-    "theft_other",
-    "fraud_forgery",
-    "handling_stolen_goods",
-    "drink_driving",
-    "drug_supply",
-    "drug_possession",
-    "drug_paraphernalia",
-    "overdose",
-    "contact_stop",
-    "other_offence",
-)
+from importlib import resources
+
+import pandas as pd
+
+
+def read_table(name: str) -> pd.DataFrame:
+    """Return a table of `tables/`; an empty cell is an empty text."""
+    with (resources.files("models.simulate.world") / "tables" / f"{name}.csv").open() as file:
+        return pd.read_csv(file, keep_default_na=False)
+
+
+# By code: share with a victim, what a correction makes of it, drug activity, and its share in each rate of people.
+OFFENCES = read_table("offences")
+CODES: tuple[str, ...] = tuple(OFFENCES["code"])
 DISCOVERIES = ("public", "police", "partner", "sensor")
 CHANNELS = ("call", "tip", "survey", "officer", "partner", "sensor")
 SUBJECTS = ("dealing", "fear", "paraphernalia", "overdose")

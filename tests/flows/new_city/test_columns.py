@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from flows.new_city.columns import find_columns
-from flows.new_city.names import NAMES, name_strength, words_of_name
+from flows.new_city.names import name_strength, read_names, words_of_name
 from tests.flows.new_city.portal_rows import EXPECTED, known_words, portal_rows, table_from
 
 KNOWN = known_words()
@@ -104,7 +104,7 @@ def test_names_are_compared_as_words() -> None:
     assert words_of_name("incidentId") == "incident id"
     assert name_strength("incident_id", "DR_NO") == 1.0
     assert name_strength("x", "latitude") == 0.0
-    for patterns in NAMES.values():
+    for patterns in read_names().values():
         strengths = [strength for _, strength in patterns]
         assert strengths == sorted(strengths, reverse=True)
 

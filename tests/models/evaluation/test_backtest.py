@@ -13,11 +13,11 @@ from models.evaluation.backtest import (
     calibration_table,
     evaluate_forecast,
     jaccard,
-    places_of,
     study_cells,
     top_parts,
     transform_deciles,
 )
+from models.forecast.blend import places_of
 from models.forecast.forecast import ForecastConfig
 from models.statistics.rank_draws import total_order
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from pipeline.database import ARROW_TYPES
 from pipeline.errors import PublicationError
-from pipeline.publication.tables import ARROW_TYPES, Table, _columns, conform, read_tables, tables_markdown
+from pipeline.publication.tables import Table, _columns, conform, read_tables, tables_markdown
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = {
