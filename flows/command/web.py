@@ -51,10 +51,11 @@ def command(
     if home.is_rehearsal and (host not in LOOPBACK or address):
         raise SettingsError("a home for rehearsals has no users to sign in: its board is served on loopback alone")
     app = create_app(home, host_names=(host.lower(),), is_tls=tls_cert is not None, address=address)
+    is_proxied = address is not None  # by a proxy on this machine, which says for whom it asks
     address = address or f"{'https' if tls_cert else 'http'}://{host}:{port}/"
     home.progress(f"the board of {home.path}: {address} (Ctrl-C ends it)")
     uvicorn.run(
         app, host=host, port=port, http=PromptProtocol, log_level="warning", access_log=False,
-        server_header=False, date_header=True, h11_max_incomplete_event_size=16_384,
+        server_header=False, date_header=True, proxy_headers=is_proxied, h11_max_incomplete_event_size=16_384,
         timeout_graceful_shutdown=3, limit_concurrency=500, ssl_certfile=tls_cert, ssl_keyfile=tls_key,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from requests import PreparedRequest, RequestException, Response
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError as BrokenOffError
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
@@ -36,8 +37,11 @@ class _Ending(HTTPConnection):
         self._end = Timer(LONGEST_S, self._shut)
         self._end.daemon = True
         self._end.start()
+        ends = time.monotonic() + LONGEST_S
         super().connect()
         self._open = self.sock  # an answer that ends the connection takes the socket over
+        if time.monotonic() >= ends:  # there was nothing to shut when the time was over
+            self._shut()
 
     def _shut(self) -> None:
         if found := self.sock or self._open:
@@ -82,9 +86,9 @@ class LimitedAnswers(HTTPAdapter):
         try:
             answer = super().send(request, *args, **more)
             answer.raw = BytesIO(_body(answer))
-        except (RequestException, HTTPError, OSError):
+        except (RequestException, HTTPError, OSError) as error:
             if time.monotonic() < ends:
-                raise
+                raise error if isinstance(error, RequestException) else BrokenOffError(error) from error
         if time.monotonic() >= ends:  # what came may be a part
             raise _refused(request, f"takes longer than {LONGEST_S:g} s: see whether it is overloaded, and try again")
         if why := _problem(answer):

@@ -10,7 +10,8 @@ import pytest
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.users import login
-from flows.users.accounts import HOLDER, add_user, disable, give_token
+from flows.users.accounts import HOLDER, add_user, disable, give_token, set_role
+from pipeline.errors import AccessError
 from pipeline.users.users import FREE_GUESSES, Users
 from tests.users import PASSWORD, name_in
 from tests.web.conftest import BELL, LEE, Browser, browser_of, visiting
@@ -147,6 +148,41 @@ def test_an_office_behind_one_address_comes_in_at_once_and_the_users_are_read_on
     for each in together:
         each.join()
     assert (answers, len(reads)) == ([404] * 16, 1)
+
+
+@pytest.mark.parametrize("kind", ["ended", "service"])
+def test_a_token_that_is_no_more_or_a_services_is_logged_once_and_nobody_waits_for_it(
+    kind: str, real_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(login.time, "sleep", waits.append)
+    if kind == "ended":
+        token = login.log_in(real_home, name_in("planner"), PASSWORD, "morning tasking")
+        login.log_out(real_home, token)
+    else:
+        real_home.session = HOLDER
+        add_user(real_home, "map of the office", "reader", None)
+        token = give_token(real_home, "map of the office", 1)[0]
+    browser = browser_of(real_home)
+    for _ in range(50):
+        browser.cookies.set(COOKIE, token)
+        assert browser.get("/compare").status_code == 303
+    assert (len(refusals(real_home)), len(waits)) == (1, 1 if kind == "ended" else 0)
+
+
+def test_who_waits_for_the_home_acts_with_the_role_of_then(real_home: Home) -> None:
+    browser = browser_of(real_home)
+    browser.sign_in(name_in("supervisor"), PASSWORD)
+    board = browser.app._app._board
+    visitor = board.visitors.visitor(browser.cookies[COOKIE])
+    real_home.session = HOLDER
+    with board.acting(visitor, "notices approve"):
+        set_role(real_home, name_in("supervisor"), "reader")
+    with pytest.raises(AccessError, match="reader"), board.acting(visitor, "notices approve"):
+        pass
+    disable(real_home, name_in("supervisor"))
+    with pytest.raises(AccessError, match="has ended meanwhile"), board.acting(visitor, "show"):
+        pass
 
 
 def test_a_session_is_never_the_one_that_a_browser_brought(real_home: Home) -> None:

@@ -20,6 +20,7 @@ import pytest
 from joserfc import jwe, jws, jwt
 from joserfc.jwe import JWERegistry
 from joserfc.jwk import KeySet, OctKey, RSAKey
+from urllib3.connection import HTTPConnection
 
 from flows.home.home import Home
 from flows.users import login
@@ -364,6 +365,50 @@ def test_an_answer_beyond_the_limits_is_refused_in_words_and_in_time(
     assert came.status_code == 403 and COOKIE not in browser.cookies
     why = re.search('role="alert">([^<]*)', came.text)
     assert why and f"at {provider.issuer}{path}, {said}" in html.unescape(why[1]), why
+    assert time.monotonic() - began < 5  # the drip ends after six
+
+
+def cut_off(handler: BaseHTTPRequestHandler) -> None:
+    answered(handler, b'{"is', **{"content-length": "100"})
+
+
+def packed_wrongly(handler: BaseHTTPRequestHandler) -> None:
+    answered(handler, b"not packed", **{"content-encoding": "gzip"})
+
+
+def ended(handler: BaseHTTPRequestHandler) -> None:
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize("answer", [cut_off, packed_wrongly, ended])
+@pytest.mark.parametrize("path", ["/token", "/keys"])
+def test_an_answer_that_breaks_off_lets_nobody_in_and_is_logged(
+    path: str, answer: Any, home: Home, provider: Provider
+) -> None:
+    browser = browser_of(home)
+    back = begun(browser)
+    provider.instead[path] = answer
+    came = browser.get(back)
+    assert came.status_code == 403 and COOKIE not in browser.cookies
+    assert "does not answer as it should" in came.text
+    assert [entry["action"] for entry in home.access_log.entries()][-1] == "refused"
+
+
+def test_the_time_in_all_counts_what_it_took_to_connect(
+    home: Home, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.users.provider_answers.LONGEST_S", 0.5)
+    connect = HTTPConnection.connect
+
+    def slowly(connection: HTTPConnection) -> None:
+        Event().wait(0.7)
+        connect(connection)
+
+    monkeypatch.setattr(HTTPConnection, "connect", slowly)
+    browser, began = browser_of(home), time.monotonic()
+    token = browser.token("/sign-in", PROVIDER)
+    provider.instead["/.well-known/openid-configuration"] = dripping
+    assert "takes longer than" in browser.post(PROVIDER, data={"token": token, "purpose": PURPOSE}).text
     assert time.monotonic() - began < 5  # the drip ends after six
 
 

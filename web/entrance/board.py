@@ -126,6 +126,7 @@ class Board:
         """
         home = self.fresh_home()
         with self.visitors.lock:
+            visitor = self.visitors.as_now(visitor)  # who waited for the lock may have another role by now
             refuse_role(home, visitor.session, verbs)
             refuse_empty_words(texts)
             home.refuse_mentions(texts)

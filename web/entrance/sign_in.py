@@ -140,12 +140,12 @@ def routes(board: Board) -> APIRouter:
 
     def come_back(request: Request) -> Response:
         home, given = board.fresh_home(), request.query_params
+        if board.attempts.is_too_many(request.client.host if request.client else ""):
+            return form(request, 429, home.catalogue.text(MANY))
         waiting = pending.take(given.get("state", ""), request.cookies.get(ATTEMPT, ""))
         try:
             if waiting is None or given.get("iss", settings.issuer) != settings.issuer:
                 raise refused(home, UNKNOWN, NO_ATTEMPT)
-            if board.attempts.is_too_many(request.client.host if request.client else ""):
-                return form(request, 429, home.catalogue.text(MANY))
             try:
                 vouched = oidc.finish(settings, waiting.attempt, given.get("code", ""))
             except AccessError as error:

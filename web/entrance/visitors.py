@@ -60,6 +60,7 @@ class Visitors:
         self._home, self.lock = home, RLock()
         self._invented: dict[str, Session] = {}
         self._read: tuple[tuple[int, ...], Accounts] | None = None  # with the version of the file
+        self._told: set[str] = set()  # hashes of tokens that are over, or a service's: logged once
 
     def sign_in(self, home: Home, name: str, password: str, purpose: str) -> str:
         """Begin a session and return its token; raises as `flows.users.login.log_in`."""
@@ -88,16 +89,17 @@ class Visitors:
                 home.refuse_mentions({"purpose": purpose})
 
     def visitor(self, token: str | None) -> Visitor | None:
-        """Return who holds a token, None where nobody does; an unknown one is logged."""
+        """Return who holds a token, None where nobody does: logged, one that was given out once."""
         session = self._session(token) if token and TOKEN_FORM.fullmatch(token) else None
-        if session and session.how == TOKEN:
-            with self.lock:
-                refused(self._home, session.user_id, "the board is for people, not for services")
+        if session and token and session.how == TOKEN:
+            if self._is_news(token):
+                with self.lock:
+                    refused(self._home, session.user_id, "the board is for people, not for services")
             return None
         return Visitor(session, token) if session and token else None
 
     def may_read(self, token: str | None) -> bool:
-        """Return whether somebody holds a token, a service or whoever has signed in; an unknown one is logged."""
+        """Return whether somebody holds a token, a service or whoever has signed in; logged as by `visitor`."""
         return token is not None and TOKEN_FORM.fullmatch(token) is not None and self._session(token) is not None
 
     def sign_out(self, home: Home, token: str) -> None:
@@ -114,6 +116,16 @@ class Visitors:
         session = session_in(accounts, token, datetime.now(UTC)) if accounts else self._invented.get(token_hash(token))
         return Visitor(session, token) if session and session.how != TOKEN else None
 
+    def as_now(self, visitor: Visitor) -> Visitor:
+        """Return a visitor with the role of this moment; AccessError if the session has ended meanwhile."""
+        with self.lock:
+            if not self._home.is_rehearsal:
+                self._accounts()
+            now = self.known(visitor.secret)
+        if now is None:
+            raise AccessError("your session has ended meanwhile; sign in again")
+        return now
+
     def is_guess(self, token: str | None) -> bool:
         """Return whether something looks like a token and never was one; a session that is over is no guess."""
         if token is None or not TOKEN_FORM.fullmatch(token):
@@ -125,12 +137,22 @@ class Visitors:
             return self._invented.get(token_hash(token))
         if session := session_in(self._accounts(), token, datetime.now(UTC)):
             return session
+        if not self._is_news(token):
+            return None
         try:
             with self.lock:
                 return session_of(self._home, token)
         except AccessError:  # logged
             wait_after_guess()
             return None
+
+    def _is_news(self, token: str) -> bool:
+        """Return whether a token is refused for the first time: a browser goes on to send one that is over."""
+        hashed = token_hash(token)
+        is_news = hashed not in self._told
+        if hashed in self._accounts().tokens:  # others are guesses, which are few
+            self._told.add(hashed)
+        return is_news
 
     def _accounts(self) -> Accounts:
         """Return users and tokens as they are."""
