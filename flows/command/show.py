@@ -17,7 +17,6 @@ from flows.command.options import (
     run_option,
 )
 from flows.command.printing import print_frame
-from pipeline.publication.tables import read_tables
 from pipeline.terminal_text import inert
 
 if TYPE_CHECKING:
@@ -26,7 +25,53 @@ if TYPE_CHECKING:
     from flows.home.home import Home
 
 
-TABLES = {name: table.name for name, table in read_tables().shown.items()}
+# Name on the command line → published name of a table; `show:` in pipeline/publication/tables.yml chooses its columns.
+TABLES = {
+    "areas": "area_ranking",
+    "sensitivity": "sensitivity",
+    "sensitivity-summary": "sensitivity_summary",
+    "cells": "cell_forecast",
+    "piles": "address_pile",
+    "hotspots": "hotspot",
+    "markets": "market",
+    "outcomes": "outcome_monitor",
+    "officers": "officer_allocation",
+    "crackdowns": "crackdown_plan",
+    "consequences": "consequence",
+    "overdoses": "overdose_watch",
+    "visits": "visit_plan",
+    "promises": "promise",
+    "notices": "area_notice",
+    "notice-states": "area_notice_state",
+    "displacement": "displacement",
+    "effects": "operation_effect",
+    "register": "operation_register",
+    "feedback": "feedback",
+    "ledger": "enforcement_ledger",
+    "arrests": "arrest_policy",
+    "costs": "enforcement_cost",
+    "scoreboard": "scoreboard",
+    "audits": "audit_report",
+    "harm-matrix": "harm_matrix",
+    "harm-grades": "harm_grade",
+    "runs": "run",
+    "changes": "place_change",
+    "recent": "area_recent",
+    "overnight": "recent_incident",
+    "offences": "offence_ranking",
+    "focus": "crime_focus",
+    "quality": "data_quality",
+    "checks": "quality_check",
+    "people": "person_tier",
+    "warrants": "warrant_queue",
+    "dealers": "dealer_ranking",
+    "call-in": "call_in",
+    "referrals": "referral",
+    "safeguarding": "safeguarding",
+    "person-notices": "person_notice",
+    "person-notice-states": "person_notice_state",
+    "person-changes": "person_change",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +85,8 @@ class Shown:
 
 def shown_table(name: str) -> Shown:
     """Return the table with this name on the command line."""
+    from pipeline.publication.tables import read_tables
+
     tables = read_tables()
     columns = [column.name for column in tables.find(TABLES[name]).shown if column.show.command]
     if TABLES[name].endswith("_notice"):
@@ -150,6 +197,7 @@ def command(
 def headings(home: "Home", table: str, frame: "pd.DataFrame") -> dict[str, str]:
     """Return the headings of a published table's columns in plain words, with K as the number that it is for areas."""
     from pipeline.publication.publish import runs
+    from pipeline.publication.tables import read_tables
 
     top_k: object = "K"
     if "top_k" in frame and len(frame):
@@ -161,6 +209,8 @@ def headings(home: "Home", table: str, frame: "pd.DataFrame") -> dict[str, str]:
 
 def chances_of(table: str) -> list[str]:
     """Return the columns of a published table that are probabilities or shares."""
+    from pipeline.publication.tables import read_tables
+
     return [each.name for each in read_tables().find(table).columns if each.unit in ("probability", "0 to 1")]
 
 

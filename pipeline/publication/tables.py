@@ -87,7 +87,7 @@ class Table:
 
     A projection belongs to no run: it shows human decisions and is rebuilt completely after each of them. A table
     with `shared_by` names a column of its own and of table `run`: its rows belong to every run with that value there,
-    and are kept once for all of them. `shown_as` is its name in the `show` command.
+    and are kept once for all of them.
     """
 
     name: str
@@ -96,7 +96,6 @@ class Table:
     columns: tuple[Column, ...]
     is_projection: bool = False
     shared_by: str | None = None
-    shown_as: str | None = None
 
     @property
     def is_of_one_run(self) -> bool:
@@ -140,13 +139,6 @@ class Tables:
     def projections(self) -> list[str]:
         """Names of the tables that belong to no run."""
         return [name for file in (self.published, self.restricted) for name in file if file[name].is_projection]
-
-    @property
-    def shown(self) -> dict[str, Table]:
-        """The tables of the `show` command, by their names there."""
-        return {
-            table.shown_as: table for table in [*self.published.values(), *self.restricted.values()] if table.shown_as
-        }
 
     def find(self, name: str) -> Table:
         """Return the table called `name`; raise PublicationError if neither file has it."""
@@ -262,7 +254,7 @@ def _table(
     before = () if name == "run" or is_projection or shared_by else every_row
     of_other = described[body["and_columns_of"]]["columns"] if "and_columns_of" in body else {}
     columns = before + _columns({**body["columns"], **of_other})
-    return Table(name, body["about"], tuple(body["key"]), columns, is_projection, shared_by, body.get("shown_as"))
+    return Table(name, body["about"], tuple(body["key"]), columns, is_projection, shared_by)
 
 
 def _check_columns(table: Table, frame: pd.DataFrame) -> None:

@@ -52,9 +52,9 @@ def test_no_address_is_redirected_and_links_agree_with_the_one_that_was_asked(cl
 def test_without_a_slash_it_answers_with_a_token_and_behind_a_proxy(real_home: Home, town_run: TownRun) -> None:
     headers = {"authorization": f"Bearer {service(real_home)}"}
     assert client_of(real_home).get("/gis", headers=headers).json()["code"] == "NotFound"  # no run is published yet
-    proxied = client_of(town_run.home, host_names=("board.example.org",), is_tls=True)
+    proxied = client_of(town_run.home, address="https://board.example.org")
     for path in ("/gis", "/gis/", "/gis/collections/"):
-        answer = proxied.get(path, headers={"x-forwarded-host": "board.example.org"})
+        answer = proxied.get(path)
         assert self_of(answer) == [f"https://board.example.org{path}"]
 
 
@@ -133,7 +133,12 @@ def test_any_id_is_found_by_its_link(town_run: TownRun, other_day: Day, ids: lis
     areas = collections_of(other_day)["areas"]
     areas.__dict__["ids"] = [*ids, *(f"area {place}" for place in range(3, len(areas.table)))]
     areas.__dict__.pop("places", None)
-    app = MapService(town_run.home, lambda run_id: other_day, lambda *given, **values: None).app()  # type: ignore[arg-type,return-value]
+    app = MapService(
+        town_run.home,
+        lambda run_id: other_day,  # type: ignore[arg-type,return-value]
+        lambda *given, **values: None,  # type: ignore[arg-type,return-value]
+        lambda request: "http://localhost",
+    ).app()
     client = Client(app, base_url="http://localhost", follow_redirects=False)
     for place, name in enumerate(ids):
         one = client.get(f"/gis/collections/areas/items/{quote(name, safe='')}")
