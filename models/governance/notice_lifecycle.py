@@ -171,7 +171,7 @@ RULES: tuple[Rule[Notice], ...] = (
         "unopened",
         ("reviewed", "approved"),
         lambda notice, event: name_of(event.actor) not in notice.status.opened_by,
-        "the actor must open the notice first: harmspot notices show NOTICE",
+        "the actor must open the notice first: Open on the board, or harmspot notices show NOTICE",
     ),
     Rule(
         "self_approval",

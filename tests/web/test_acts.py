@@ -289,6 +289,42 @@ def test_an_embargo_by_board_and_by_command_leaves_the_same_drawings(
     assert {"report.html", "layers/markets.geojson"} <= changed and any(name.startswith("brief/") for name in changed)
 
 
+def test_a_notice_to_a_place_shows_its_plan_and_how_it_was_served_and_offers_manners_of_its_kind(
+    copy_of_run: Copies,
+) -> None:
+    home = copy_of_run("home")
+    path, browsers = f"/notices/{notice_of(home)}", {BELL: browser_of(home), LEE: browser_of(home)}
+    for who, browser in browsers.items():
+        browser.sign_in(who)
+        browser.act(f"{path}/open", purpose="")
+    browsers[BELL].act(f"{path}/review", reason=WHY)
+    page = browsers[LEE].act(f"{path}/approve", reason=WHY).text
+    assert "The plan of today for this market:" in page and "No operation is registered for it" in page
+    assert re.findall(r'<option value="(\w+)"', page.partition('name="manner"')[2].partition("</select>")[0]) == [
+        "displayed",
+        "posted",
+    ]
+    served = browsers[LEE].act(f"{path}/serve", manner="displayed", served_at="").text
+    history = served.partition('<ol class="history">')[2].partition("</ol>")[0]
+    assert history.count("displayed") == 1 and len(re.findall(r"\d\d:\d\d", history)) == history.count("<li>")
+
+
+@pytest.mark.parametrize(
+    ("stayed", "leads_to"),
+    [
+        ("/notices/n_1/serve", "/notices/n_1"),
+        ("/lists/l_1/approve", "/lists/l_1"),
+        ("/all-notices/all/deliver", "/notices"),
+        ("/embargoes/all/embargo", "/embargoes"),
+    ],
+)
+def test_an_address_that_stayed_after_an_act_leads_to_what_was_acted_on(
+    stayed: str, leads_to: str, looked_at: Browser
+) -> None:
+    answer = looked_at.get(stayed)
+    assert (answer.status_code, answer.headers["location"]) == (303, leads_to)
+
+
 def test_one_user_alone_serves_nothing_and_reads_why_beside_the_button(copy_of_run: Copies) -> None:
     home = copy_of_run("home")
     path, lee = f"/notices/{notice_of(home)}", browser_of(home)

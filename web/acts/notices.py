@@ -1,6 +1,7 @@
 """Notices: the list of them, one with its records and history, and what the verbs of `harmspot notices` do."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -18,8 +19,9 @@ from flows.decisions.notice_decisions import (
 from flows.decisions.partners import deliver_to_partners, log_partners_not_told
 from flows.home.home import Home
 from flows.human_log.notice_records import notice_page
-from models.governance.notice_kinds import KINDS
+from models.governance.notice_kinds import KINDS, NoticeKind
 from models.governance.notice_lifecycle import Notice
+from pipeline.pages.base import page_rows
 from pipeline.pages.notice_outline import outline
 from pipeline.pages.notice_pdf import notice_pdf
 from pipeline.publication.publish import read_published
@@ -28,8 +30,8 @@ from web.acts.act import Act, After, Do, Field, Outcome, Subjects, act_routes, a
 from web.entrance.board import Board
 from web.entrance.visitors import Visitor
 
-MANNERS = tuple(sorted({manner for kind in KINDS.values() for manner in kind.manners}))
 SPEAKER = Field("speaker", message("Who makes the statement"), "choice", ("person", "resident", "partner"))
+MANNERS = tuple(sorted({manner for kind in KINDS.values() for manner in kind.manners}))
 WHY_READ = Field("purpose", message("Purpose of reading it, logged"), "words", is_logged_words=True, is_required=False)
 
 
@@ -165,6 +167,7 @@ class Notices(Subjects):
                 why, status = str(error), 404 if status == 200 else status
         state = shown["state"] if shown else "draft"
         acts = acts_for(self.board, request, ACTS)
+        acts = [_for_kind(act, KINDS[shown["kind"]]) for act in acts] if shown else acts
         first = [act for act in acts if act.name in (NEXT.get(state, ()) if shown else ("open",))]
         others = [act for act in acts if act not in first] if shown else []
         return self.board.page(
@@ -178,7 +181,13 @@ class Notices(Subjects):
             first=first,
             others=others,
             path=self.path,
+            plan=self.plan_of(shown["market_id"]) if shown else None,
         )
+
+    def plan_of(self, market_id: str | None) -> dict[str, Any] | None:
+        """Return what the latest plan says of a market; None where it says nothing."""
+        plans = self.board.tables()["crackdown_plan"]
+        return next(iter(page_rows(plans[plans["market_id"] == market_id])), None)
 
     def of_a_place(self, home: Home, key: str) -> dict[str, Any] | None:
         """Return a notice to a place; None for one that may be to a person, which nobody has asked to read."""
@@ -227,6 +236,10 @@ def routes(board: Board) -> APIRouter:
 
 class AllNotices(Subjects):
     """What is done with all notices: those to people are listed for a purpose, and logged; partners are told."""
+
+    def address(self, key: str) -> str:
+        """Return the address of their one page."""
+        return "/notices"
 
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of all notices, with those to people where they were just read."""
@@ -302,11 +315,19 @@ def _rows(home: Home, notices: list[Notice], known: list[Notice]) -> list[dict[s
     ]
 
 
+def _for_kind(act: Act, kind: NoticeKind) -> Act:
+    """Return an act that offers the manners of service of a kind of notice."""
+    fields = (replace(field, options=kind.manners) if field.name == "manner" else field for field in act.fields)
+    return replace(act, fields=tuple(fields))
+
+
 def _shown(home: Home, notice: Notice) -> dict[str, Any]:
     """Return what the page of a notice shows."""
     page = notice_page(notice, is_rehearsal=home.is_rehearsal)
     return {
         "title": page.title,
+        "kind": notice.kind.name,
+        "market_id": notice.fields.get("market_id"),
         "blocks": outline(page.body_html),
         "state": notice.status.state,
         "is_to_person": notice.kind.is_to_person,
@@ -320,6 +341,7 @@ def _shown(home: Home, notice: Notice) -> dict[str, Any]:
                 "actor": event.actor,
                 "at": event.at,
                 "served_at": event.detail.get("served_at"),
+                "manner": event.detail.get("manner"),
                 "why": event.detail.get("breach") or event.detail.get("reason") or "",
             }
             for event in notice.events
