@@ -64,6 +64,15 @@ PIPELINE = {
     "pipeline.records": SHARED | {"pipeline.mapped", "pipeline.files", "pipeline.events", "pipeline.privacy"},
     "pipeline.loading": SHARED
     | {"pipeline.events", "pipeline.files", "pipeline.mapped", "pipeline.records", "pipeline.privacy"},
+    "pipeline.shared_store": SHARED
+    | {
+        "pipeline.events",
+        "pipeline.loading",
+        "pipeline.mapped",
+        "pipeline.messages",
+        "pipeline.privacy",
+        "pipeline.store",
+    },
     "pipeline.store": SHARED
     | {
         "pipeline.events",
@@ -308,7 +317,13 @@ def test_the_clock_is_passed_in(package: str) -> None:
 
 # Who keeps something in DuckDB, and who computes with it on frames, a snapshot or files; everybody else goes through
 # `pipeline.store.interface`.
-KEEPING = ("pipeline.database", "pipeline.store.", "pipeline.loading.", "pipeline.publication.")
+KEEPING = (
+    "pipeline.database",
+    "pipeline.store.",
+    "pipeline.shared_store.",
+    "pipeline.loading.",
+    "pipeline.publication.",
+)
 COMPUTING = (
     "pipeline.privacy.pii_scan",  # searches the identities of the store or snapshot that it is given
     "pipeline.mapped.",

@@ -26,7 +26,8 @@ from pipeline.privacy.pii_guard import PSEUDONYM
 from pipeline.privacy.pii_scan import may_name_somebody, refuse_pseudonyms
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.privacy.short_ids import short_id
-from pipeline.store.store import open_store
+from pipeline.shared_store.opening import Place, open_store
+from pipeline.shared_store.server import Database
 from pipeline.users.session import Session
 from pipeline.users.users import Users
 
@@ -120,9 +121,17 @@ class Home:
         return self.settings.kafka.topic_prefix + (self.settings.stream.group or own)
 
     @property
-    def store(self) -> Path:
-        """The path of the store."""
+    def store_file(self) -> Path:
+        """The path of the store if it is kept in a file."""
         return self.path / "store.duckdb"
+
+    @cached_property
+    def store(self) -> Place:
+        """Where the store is kept: the path of its file, or a database."""
+        kept = self.settings.store
+        if kept.engine == "postgresql":
+            return Database(str(kept.address), self.path, kept.password_file)
+        return self.store_file
 
     @property
     def published(self) -> Path:

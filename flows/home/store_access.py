@@ -5,6 +5,7 @@ which nobody opened the store.
 """
 
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -13,9 +14,9 @@ from flows.home.last_run import last_done
 from pipeline.clock import refuse_leap
 from pipeline.errors import StoreError
 from pipeline.publication.publish import read_restricted
+from pipeline.shared_store.opening import open_snapshot, open_store
 from pipeline.store.interface import Store
-from pipeline.store.snapshot import Snapshot, open_snapshot
-from pipeline.store.store import open_store
+from pipeline.store.snapshot import Snapshot
 
 
 def open_home_store(home: Home) -> Store:
@@ -64,7 +65,7 @@ def mark_reads(home: Home) -> None:
         pass
 
 
-def open_home_snapshot(home: Home, as_of: datetime, **clocks: datetime) -> Snapshot:
+def open_home_snapshot(home: Home, as_of: datetime, **clocks: Any) -> Snapshot:
     """Open a snapshot of the home's store at `as_of`; `clocks` may name known_at and since (`open_snapshot`)."""
     wait_s = home.settings.store.wait_s
     return open_snapshot(home.store, home.key, as_of=as_of, wait_s=wait_s, progress=home.progress, **clocks)
