@@ -93,7 +93,9 @@ def test_the_example_sets_every_key_that_has_no_default_and_its_files_are_read(t
     no_mail = {f"mail.{each}" for each in ("host", "user", "password", "password_file", "sender", "recipients")}
     kept_whole = {f"retention.{each}_days" for each in ("people", "incidents", "shifts", "messages", "dead_letters")}
     no_provider = {f"web.oidc.{each}" for each in ("issuer", "client_id", "client_secret", "client_secret_file")}
+    no_database = {"store.address", "store.password_file"}
     left_out = of_one_layer | of_a_plugin | of_no_file | no_mail | kept_whole | no_provider | {"web.base_map"}
+    left_out |= no_database
     assert {key for key in unset(defaults) if not is_set(key, example)} == left_out
     for name, content in EXAMPLES.items():
         written(tmp_path, name, content)
