@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
-from functools import cached_property
+from functools import cache, cached_property
 from hmac import compare_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
@@ -49,6 +49,9 @@ def _refuse_unsaid(reader: str, purpose: str) -> None:
 def progress(text: str) -> None:
     """Log a progress message, on standard error, so that standard output holds results only."""
     log.write(text)
+
+
+_database = cache(Database)  # asked often whether it is there
 
 
 @dataclass
@@ -125,12 +128,17 @@ class Home:
         """The path of the store if it is kept in a file."""
         return self.path / "store.duckdb"
 
-    @cached_property
+    @property
     def store(self) -> Place:
-        """Where the store is kept: the path of its file, or a database."""
-        kept = self.settings.store
+        """Where the store is kept: the path of its file, or a database; the file, if the settings cannot be read."""
+        try:
+            kept = self.settings.store
+        except SettingsError:
+            if self.store_file.exists():
+                return self.store_file
+            raise
         if kept.engine == "postgresql":
-            return Database(str(kept.address), self.path, kept.password_file)
+            return _database(str(kept.address), self.path, kept.password_file)
         return self.store_file
 
     @property
