@@ -106,7 +106,9 @@ def own_server(at: Path | None = None) -> Iterator[PostgresServer]:
             if (user := _user()) is not None:
                 os.chown(folder, user.pw_uid, user.pw_gid)
             data = str(folder / "data")
-            _run([str(server.programs / "initdb"), "-D", data, "-U", "owner", "--auth=trust", "--no-sync", "-E", "UTF8"])
+            _run(
+                [str(server.programs / "initdb"), "-D", data, "-U", "owner", "--auth=trust", "--no-sync", "-E", "UTF8"]
+            )
             server.start()
             yield server
         finally:

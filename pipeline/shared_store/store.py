@@ -379,7 +379,9 @@ class PostgresStore(DuckDBStore):
         failed: HarmspotError | None = None
         with self._writing("dead_letter", "identity", reads=("loaded_file", "ingest_batch")):
             self._fill(VERSIONS, is_changed=is_keying)
-            [(last,)] = self._server.rows("SELECT last_value FROM store.batch_number")
+            [(last,)] = self._server.rows(
+                "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM store.batch_number"
+            )
             try:
                 yield
             except HarmspotError as error:
