@@ -28,6 +28,7 @@ from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.privacy.short_ids import short_id
 from pipeline.shared_store.opening import Place, open_store
 from pipeline.shared_store.server import Database
+from pipeline.store.store_file import moved_to
 from pipeline.users.session import Session
 from pipeline.users.users import Users
 
@@ -130,15 +131,28 @@ class Home:
 
     @property
     def store(self) -> Place:
-        """Where the store is kept: the path of its file, or a database; the file, if the settings cannot be read."""
+        """Where the store is kept: its file, or the database that the settings or the home name.
+
+        Raises
+        ------
+        SettingsError
+            The settings name a database, and the store is in its file.
+        """
+        moved = moved_to(self.store_file)
+        is_file = moved is None and self.store_file.exists()
         try:
             kept = self.settings.store
         except SettingsError:
-            if self.store_file.exists():
+            if is_file:
                 return self.store_file
             raise
-        if kept.engine == "postgresql":
-            return _database(str(kept.address), self.path, kept.password_file)
+        if is_file and kept.engine == "postgresql":
+            raise SettingsError(
+                f"store.engine is postgresql, and the store of this home is the file {self.store_file}: move it with "
+                "store.engine: duckdb and `harmspot store move --to postgresql ADDRESS`"
+            )
+        if kept.engine == "postgresql" or moved:
+            return _database(kept.address or str(moved), self.path, kept.password_file)
         return self.store_file
 
     @property

@@ -14,7 +14,9 @@ from flows.home.last_run import last_done
 from pipeline.clock import refuse_leap
 from pipeline.errors import StoreError
 from pipeline.publication.publish import read_restricted
+from pipeline.shared_store.moving import leave_address
 from pipeline.shared_store.opening import open_snapshot, open_store
+from pipeline.shared_store.server import Database
 from pipeline.store.interface import Store
 from pipeline.store.snapshot import Snapshot
 
@@ -32,7 +34,10 @@ def open_home_store(home: Home) -> Store:
     wait_s = home.settings.store.wait_s
     home.refuse_other_force()
     home.refuse_lost_store()
-    store = open_store(home.store, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
+    place = home.store
+    store = open_store(place, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
+    if isinstance(place, Database) and not home.store_file.exists():
+        leave_address(home.store_file, place)  # whatever the settings say later, the store is there
     if home.is_rehearsal and not store.is_for_rehearsals():
         store.close()
         raise StoreError(

@@ -20,6 +20,7 @@ from pipeline.store.migrations import migrate
 
 # A replay tries dead letters in the order in which they came in.
 _ORDER = {"dead_letter": ' ORDER BY batch_id, topic COLLATE "C", source_partition, source_offset, payload_hash'}
+_CHUNK = 100_000  # rows copied at a time
 _STRUCTS = "STRUCT("
 _ROLES = """'[{"person_id": "VARCHAR", "role": "VARCHAR"}]'"""
 
@@ -152,24 +153,27 @@ class Copies:
             The server had some of them, and `is_exact`; nothing may be committed then.
         """
         form = forms()[table]
-        sent = ", ".join(_to_server(column) for column in form.columns)
-        rows = self.connection.execute(f"SELECT {sent} FROM ({new_sql})").to_arrow_table()  # noqa: S608
-        if not len(rows):
+        [(count,)] = self.connection.execute(f"SELECT count(*) FROM ({new_sql})").fetchall()  # noqa: S608
+        if not count:
             return 0
-        arrived = self.send(f"arrived_{table}", self._cipher.sealed(table, rows), form.names, table)
+        sent = ", ".join(_to_server(column) for column in form.columns)
+        new = self.connection.execute(f"SELECT {sent} FROM ({new_sql})")  # noqa: S608
+        is_sealed = table in ENCRYPTED
+        rows = self._cipher.sealed(table, new.to_arrow_table()) if is_sealed else new.to_arrow_reader(_CHUNK)
+        arrived = self.send(f"arrived_{table}", rows, form.names, table)
         [(kept,)] = self.server.rows(
             f"WITH kept AS (INSERT INTO store.{table} ({form.names}) SELECT {form.names} FROM {arrived} "  # noqa: S608
             "ORDER BY ctid ON CONFLICT DO NOTHING RETURNING 1) SELECT count(*) FROM kept"
         )
         self.server.run(f"DELETE FROM {arrived}")  # noqa: S608
-        if is_exact and kept != len(rows):
+        if is_exact and kept != count:
             raise StoreError(
-                f"{len(rows) - kept:,} of {len(rows):,} rows of {table} are in the shared store already, though none "
+                f"{count - kept:,} of {count:,} rows of {table} are in the shared store already, though none "
                 "should be; nothing is stored"
             )
         return int(kept)
 
-    def send(self, name: str, rows: pa.Table, columns: str, table: str) -> str:
+    def send(self, name: str, rows: pa.Table | pa.RecordBatchReader, columns: str, table: str) -> str:
         """Copy rows to a temporary table with some columns of a table of the store, and return its name."""
         if self._server_was is not self.server.session:  # the connection was opened anew
             self._temporary, self._server_was = set(), self.server.session

@@ -138,12 +138,14 @@ class Site:
         run_at_once(["--home", str(oracle), *INGEST], self.environment(HARMSPOT__INGEST__BATCH_SIZE="50000"), self.log)
         connection = connect(self.folder / "spill")
         key = derive_key(bytes.fromhex(KEY))
+        copy = self.home / "copy.duckdb"
+        tried = copy if self.server else self.home / "store.duckdb"
         if self.server:  # the oracle's is a file
-            (self.home / "store.duckdb").unlink(missing_ok=True)
+            copy.unlink(missing_ok=True)
             with open_store(Database(self.shared["HARMSPOT__STORE__ADDRESS"], self.home), key, wait_s=10) as store:
-                store.copy_to(self.home / "store.duckdb", key)
-        for name, home in (("tried", self.home), ("oracle", oracle)):
-            attach(connection, home / "store.duckdb", key.encryption, alias=name, read_only=True, wait_s=10)
+                store.copy_to(copy, key)
+        for name, path in (("tried", tried), ("oracle", oracle / "store.duckdb")):
+            attach(connection, path, key.encryption, alias=name, read_only=True, wait_s=10)
         try:
             _refuse_differences(connection, self.aside)
             return self._held(connection)

@@ -12,6 +12,7 @@ from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from flows.simulation.town import TownFiles
 from pipeline.database import attach, connect
+from pipeline.store.store_file import moved_to
 from tests.postgresql import PostgresServer
 from tests.shared_stores import differences, same_store
 from tests.town import AS_OF, TownRun
@@ -27,7 +28,7 @@ def test_a_run_publishes_the_same_tables(
     assert counts == town_run.loaded
     summary = daily_run(home, AS_OF)
     assert summary.run_id == town_run.summary.run_id
-    assert not home.store_file.exists()
+    assert moved_to(home.store_file) == str(home.store.address)
     key = home.key.encryption
     with connect() as connection:
         for name in FILES:
