@@ -271,7 +271,7 @@ class Server:
             yield
         except Error as error:
             state = error.sqlstate or ""
-            if not state or state.startswith(_LOST):
+            if state.startswith(_LOST) or not (state or self._is_alive()):
                 self.close()
                 raise StaleOffsetsError(
                     f"the connection to {self.database} broke: what was on its way is stored whole or not at all; "
@@ -282,7 +282,22 @@ class Server:
                     f"the role of store.address may not do this in {self.database} (SQLSTATE 42501): use the owner's "
                     "role; deploy/postgresql-roles.sql says what each may"
                 ) from None
-            raise StoreError(f"{self.database} failed with SQLSTATE {state}; its log says more") from None
+            what = (
+                f"failed with SQLSTATE {state}; its log says more"
+                if state
+                else f"refuses a value ({type(error).__name__})"
+            )
+            raise StoreError(f"{self.database} {what}; nothing of it is stored") from None
+
+    def _is_alive(self) -> bool:
+        """Return whether the server answers, be it that the transaction has failed."""
+        try:
+            assert self._cursor is not None
+            self._cursor.execute("SELECT 1")
+            self._cursor.fetchall()
+        except Error as error:
+            return bool(error.sqlstate) and not error.sqlstate.startswith(_LOST)
+        return True
 
 
 def literal(value: str | int | datetime | Sequence[str]) -> str:

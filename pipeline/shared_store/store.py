@@ -116,7 +116,8 @@ class PostgresStore(DuckDBStore):
         super().__init__(connection, progress, log=log)
         self._server = server
         self._copies = Copies(connection, server, cipher)
-        self._copied: set[str] | None = None  # tables of the operation in progress
+        # Tables of the operation in progress, and whether what changes of them goes back.
+        self._copied: dict[str, bool] | None = None
 
     def close(self) -> None:
         """Mark what was read, and let go of the store."""
@@ -337,7 +338,7 @@ class PostgresStore(DuckDBStore):
             yield
             return
         self._copies.begin()
-        self._copied = set()
+        self._copied = {}
         try:
             yield
         finally:
@@ -394,9 +395,9 @@ class PostgresStore(DuckDBStore):
     def _fill(self, tables: Collection[str], *, is_changed: bool = False) -> None:
         assert self._copied is not None
         for table in tables:
-            if table not in self._copied:
+            if table not in self._copied or (is_changed and not self._copied[table]):
                 self._copies.fill(table, is_changed=is_changed)
-                self._copied.add(table)
+                self._copied[table] = is_changed
 
     # Parts of a batch
 
