@@ -21,6 +21,8 @@ from pipeline.store.migrations import migrate
 # A replay tries dead letters in the order in which they came in.
 _ORDER = {"dead_letter": ' ORDER BY batch_id, topic COLLATE "C", source_partition, source_offset, payload_hash'}
 _CHUNK = 100_000  # rows copied at a time
+# PostgreSQL keeps no character 0 in a text: a private one marks it, and itself.
+_MARK, _MARKED, _ZERO = "chr(57344)", "chr(57344) || chr(57345)", "chr(57344) || chr(57346)"
 _STRUCTS = "STRUCT("
 _ROLES = """'[{"person_id": "VARCHAR", "role": "VARCHAR"}]'"""
 
@@ -75,8 +77,6 @@ class Copies:
         self.connection, self.server = connection, server
         self._cipher = cipher
         self._changed: list[str] = []
-        self._temporary: set[str] = set()  # tables of the server's connection
-        self._server_was: object = None
 
     def begin(self) -> None:
         """Attach an empty database without tables."""
@@ -156,7 +156,7 @@ class Copies:
         [(count,)] = self.connection.execute(f"SELECT count(*) FROM ({new_sql})").fetchall()  # noqa: S608
         if not count:
             return 0
-        sent = ", ".join(_to_server(column) for column in form.columns)
+        sent = ", ".join(_to_server(table, column) for column in form.columns)
         new = self.connection.execute(f"SELECT {sent} FROM ({new_sql})")  # noqa: S608
         is_sealed = table in ENCRYPTED
         rows = self._cipher.sealed(table, new.to_arrow_table()) if is_sealed else new.to_arrow_reader(_CHUNK)
@@ -175,14 +175,10 @@ class Copies:
 
     def send(self, name: str, rows: pa.Table | pa.RecordBatchReader, columns: str, table: str) -> str:
         """Copy rows to a temporary table with some columns of a table of the store, and return its name."""
-        if self._server_was is not self.server.session:  # the connection was opened anew
-            self._temporary, self._server_was = set(), self.server.session
-        if name not in self._temporary:
-            self.server.run(
-                f"CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS "  # noqa: S608
-                f"SELECT {columns} FROM store.{table} WITH NO DATA"
-            )
-            self._temporary.add(name)
+        self.server.run(
+            f"CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS "  # noqa: S608 - ours
+            f"SELECT {columns} FROM store.{table} WITH NO DATA"
+        )
         self.server.take_in(name, rows)
         return f"pg_temp.{name}"
 
@@ -216,18 +212,26 @@ def _from_server(table: str, column: Column) -> str:
         return f"CAST(CAST({name} AS BIT) AS UHUGEINT) AS {name}"
     if column.kind.startswith(_STRUCTS):
         return f"from_json({name}, {_ROLES}) AS {name}"
-    if column.name in ENCRYPTED.get(table, ()) and column.kind == "VARCHAR":
-        return f"decode({name}) AS {name}"
+    if column.kind == "VARCHAR":
+        if column.name in ENCRYPTED.get(table, ()):
+            return f"decode({name}) AS {name}"
+        zeros = f"replace(replace({name}, {_ZERO}, chr(0)), {_MARKED}, {_MARK})"
+        return f"CASE WHEN contains({name}, {_MARK}) THEN {zeros} ELSE {name} END AS {name}"
     return name
 
 
-def _to_server(column: Column) -> str:
+def _to_server(table: str, column: Column) -> str:
     """Return the SQL of what the server keeps of a column of the copy."""
     name = name_sql(column.name)
     if column.kind == "UHUGEINT":
         return f"CAST(CAST({name} AS BIT) AS BLOB) AS {name}"
     if column.kind.startswith(_STRUCTS):
         return f"CAST(to_json({name}) AS VARCHAR) AS {name}"
+    if column.kind == "VARCHAR" and column.name not in ENCRYPTED.get(table, ()):
+        marked = f"replace(replace({name}, {_MARK}, {_MARKED}), chr(0), {_ZERO})"
+        return (
+            f"CASE WHEN contains({name}, chr(0)) OR contains({name}, {_MARK}) THEN {marked} ELSE {name} END AS {name}"
+        )
     return name
 
 

@@ -148,11 +148,6 @@ class Server:
                     part.close()
         self._connection = self._cursor = None
 
-    @property
-    def session(self) -> object:
-        """What is another object once the connection was opened anew."""
-        return self._opened()
-
     def run(self, sql: str, values: Sequence[Any] = ()) -> None:
         """Execute a statement without a result."""
         self.rows(sql, values)

@@ -224,3 +224,17 @@ def test_what_is_no_longer_kept_goes(database: Database) -> None:
         assert list(store.human_events()["kind"]) == ["retained"]
         store.rewrite(Path("unused"), KEY, wait_s=5)
         assert store.health().newest_incident_at == NOON
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\0", "\ue000", "\ue000\ue002\0\ue001", "\ue000\ue001", "ö\U0001f600'\\"])
+def test_any_text_comes_back_as_it_was(text: str, database: Database) -> None:
+    with open_store(database, KEY, wait_s=5) as store:
+        row = incident(1, substance=text, involvements=[{"person_id": text, "role": "suspect"}])
+        assert commit(store, batch(row, notices=({"payload": text.encode(), "value": text},))).stored == 1
+        assert commit(store, batch(row)).duplicates == 1
+    with open_snapshot(database, KEY, as_of=LATER, wait_s=5) as snapshot:
+        assert snapshot.connection.execute("SELECT substance FROM incident_snapshot").fetchall() == [(text,)]
+        found = snapshot.connection.execute("SELECT person_id FROM involvement_snapshot").fetchall()
+    assert found == [(text,)]
+    with open_store(database, KEY, wait_s=5) as store:
+        assert store.dead_letters()["value"].tolist() == [text]
