@@ -85,6 +85,10 @@ _OF_PEOPLE = (
     "SELECT incident_id FROM store.incident_version, json_array_elements(involvements::json) AS part "
     "WHERE part ->> 'person_id' = ANY($1)"
 )
+# For this transaction: the rows of a batch are few, and to compile its queries takes longer than to answer them.
+_BY_INDEX = "SELECT " + ", ".join(
+    f"set_config('{name}', 'off', true)" for name in ("enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit")
+)
 _UNKEYED = "batch_id > $1 AND {0} !~ '^k_[0-9a-f]{{24}}$'"
 
 
@@ -435,8 +439,7 @@ class PostgresStore(DuckDBStore):
         """Copy the stored rows that share an event or a version with a row of the batch."""
         for table in (*VERSIONS, "identity", "dead_letter", "ingest_batch"):
             self._copies.make(table)
-        for name in ("hashjoin", "mergejoin", "seqscan"):  # the rows of a batch are few: by the indexes
-            self._server.run(f"SET LOCAL enable_{name} = off")
+        self._server.run(_BY_INDEX)
         for entity, rows in batch.tables.items():
             if rows.num_rows:
                 self._copy_rivals_of(entity, rows)
