@@ -291,7 +291,7 @@ class Server:
             self._cursor.execute("SELECT 1")
             self._cursor.fetchall()
         except Error as error:
-            return bool(error.sqlstate) and not error.sqlstate.startswith(_LOST)
+            return bool(error.sqlstate) and not str(error.sqlstate).startswith(_LOST)
         return True
 
 

@@ -330,6 +330,14 @@ class PostgresStore(DuckDBStore):
 
     def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
         """Write every table anew, so that none holds what was deleted; `path` and `wait_s` are those of a file."""
+        [(others,)] = self._server.rows(
+            "SELECT count(*) FROM pg_tables WHERE schemaname = 'store' AND NOT pg_has_role(tableowner, 'USAGE')"
+        )
+        if others:  # PostgreSQL would only warn, and keep what was deleted
+            raise StoreError(
+                f"what was deleted stays in {self._server.database} until the owner of its tables writes them anew: "
+                "do it with the owner's role (harmspot compact)"
+            )
         for table in forms():
             self._server.run(f"VACUUM (FULL, ANALYZE) store.{table}")
 
