@@ -101,7 +101,7 @@ def test_secrets_are_files_and_whoever_is_stopped_is_given_time() -> None:
     services = document["services"]
     assert set(document["secrets"]) == {"harmspot_key", "postgres_password", "store_password"}
     for name in OURS:
-        assert services[name]["secrets"] == ["harmspot_key"]
+        assert services[name]["secrets"] == ["harmspot_key", "store_password"]
         assert services[name]["environment"]["HARMSPOT_KEY_FILE"] == "/run/secrets/harmspot_key"
     for service in services.values():
         for key, value in service.get("environment", {}).items():

@@ -6,16 +6,26 @@ from pathlib import Path
 
 import pytest
 
+from flows.health.doctor import examine
 from flows.home.home import Home
-from flows.home.store_access import open_home_store
+from flows.home.store_access import open_home_snapshot, open_home_store
 from flows.ingest.ingest import load_file
+from flows.outputs.explain_places import find_incident
 from flows.schedule.daily import daily_run
+from flows.schedule.late import rerun_late
 from flows.simulation.town import TownFiles
 from pipeline.database import attach, connect
 from pipeline.store.store_file import moved_to
 from tests.postgresql import PostgresServer
 from tests.shared_stores import differences, same_store
-from tests.town import AS_OF, TownRun
+from tests.town import AS_OF, CLOCK, TownRun
+
+
+def first_incident(home: Home) -> str:
+    with open_home_snapshot(home, CLOCK) as snapshot:
+        [(incident_id,)] = snapshot.connection.execute("SELECT min(incident_id) FROM incident_snapshot").fetchall()
+    return incident_id
+
 
 FILES = ("published", "restricted")
 
@@ -38,6 +48,11 @@ def test_a_run_publishes_the_same_tables(
             tables, found = differences(connection, f"{name}_file", f"{name}_shared")
             assert tables > 5
             assert found == {}
+    found = examine(home).set_index("check")
+    assert found.loc["store", "state"] == "ok"
+    assert "fault" not in set(found.loc[["publication", "key", "retention"], "state"])
+    assert find_incident(home, first_incident(home), None) == find_incident(town_run.home, first_incident(home), None)
+    assert rerun_late(home) == []
     same_store(home, town_run.home, tmp_path)
     held = postgresql.psql(str(home.store).rpartition("/")[2], "SELECT raw_person_id FROM store.identity LIMIT 1000")
     with open_home_store(home) as store:
