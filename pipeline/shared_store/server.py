@@ -7,7 +7,7 @@ a failure may quote rows, so that only its kind is passed on.
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -193,20 +193,12 @@ class Server:
 
     def lock(self, number: int) -> None:
         """Take an advisory lock of the session; raise StoreBusyError, which names its holder, after `wait_s`."""
-        deadline, is_announced, pause_s = time.monotonic() + self._wait_s, False, 0.02
-        while not self.rows("SELECT pg_try_advisory_lock($1)", [number])[0][0]:
-            left_s = deadline - time.monotonic()
-            holder = self._holder(number)
-            if left_s <= 0 or self._until.is_set():
-                raise StoreBusyError(
-                    f"the store in {self.database} is held by {holder}; waited {self._wait_s:g} s. "
-                    "Stop that process, or allow more time with store.wait_s."
-                )
-            if not is_announced:
-                self._progress(f"the store is held by {holder}; waiting up to {self._wait_s:g} s.")
-                is_announced = True
-            self._until.wait(min(pause_s, left_s))
-            pause_s = min(2 * pause_s, 1.0)
+
+        def attempt() -> str | None:
+            [(is_taken,)] = self.rows("SELECT pg_try_advisory_lock($1)", [number])
+            return None if is_taken else f"the store in {self.database} is held by {self._holder(number)}"
+
+        self._repeat(attempt, "Stop that process")
 
     def unlock(self, number: int) -> None:
         """Release a lock of the session."""
@@ -238,23 +230,32 @@ class Server:
 
     def _connected(self) -> dbapi.Connection:
         """Connect, and wait for a server that does not answer."""
-        uri = self.database.uri()
-        deadline, is_announced, pause_s = time.monotonic() + self._wait_s, False, 0.1
-        while True:
+        uri, made = self.database.uri(), []
+
+        def attempt() -> str | None:
             try:
-                return dbapi.connect(uri, autocommit=True)
+                made.append(dbapi.connect(uri, autocommit=True))
             except Error as error:
                 why = _reason(error)
-            if any(sign in why for sign in _REFUSED):
-                raise StoreError(f"{self.database} refuses the connection: {why}")
+                if any(sign in why for sign in _REFUSED):
+                    raise StoreError(f"{self.database} refuses the connection: {why}") from None
+                return f"{self.database} does not answer ({why})"
+            return None
+
+        self._repeat(attempt, "Start the server")
+        return made[0]
+
+    def _repeat(self, attempt: Callable[[], str | None], way_out: str) -> None:
+        """Repeat an attempt while it returns why it failed; raise StoreBusyError, which says so, after `wait_s`."""
+        deadline, is_announced, pause_s = time.monotonic() + self._wait_s, False, 0.02
+        while (why := attempt()) is not None:
             left_s = deadline - time.monotonic()
             if left_s <= 0 or self._until.is_set():
                 raise StoreBusyError(
-                    f"{self.database} does not answer ({why}); waited {self._wait_s:g} s. Start the server, or allow "
-                    "more time with store.wait_s."
+                    f"{why}; waited {self._wait_s:g} s. {way_out}, or allow more time with store.wait_s."
                 )
             if not is_announced:
-                self._progress(f"{self.database} does not answer; waiting up to {self._wait_s:g} s.")
+                self._progress(f"{why}; waiting up to {self._wait_s:g} s.")
                 is_announced = True
             self._until.wait(min(pause_s, left_s))
             pause_s = min(2 * pause_s, 1.0)
