@@ -66,6 +66,7 @@ bench: setup ## run the benchmarks; prints the figures in docs/benchmarks.md
 
 chaos: setup ## inject faults into a consumer: 100 random kills, broker, network, disk, locks, clocks, poison records
 	$(BIN)/python -m tests.integration.chaos
+	$(BIN)/python -m tests.integration.chaos --shared
 
 mutants: setup ## mutate the rules about people one by one, half an hour; the tests must detect 95%
 	$(BIN)/python -m tests.mutants

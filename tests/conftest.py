@@ -3,7 +3,8 @@
 import gc
 import os
 import shutil
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from flows.schedule.daily import RunSummary, daily_run
 from flows.simulation.town import TownFiles
 from pipeline.events.batch import BatchCounts
 from tests.long_tests import is_long, read_names
+from tests.postgresql import PostgresServer, ServerUnavailableError, own_server, programs
 from tests.sharing import made_once
 from tests.town import AS_OF, CLOCK, KEY, TownRun, approve_tiers, write_quick_town
 
@@ -81,6 +83,33 @@ def new_home(town: TownFiles) -> Callable[..., Home]:
             key_file.write_text(KEY)
             Home(folder).mark_rehearsal()
         return Home(folder, town.config_file, clock, progress)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this process; where there is none, the test skips."""
+    try:
+        found = programs()
+    except ServerUnavailableError as error:
+        pytest.skip(f"PostgreSQL cannot run here: {error}")
+    with own_server(found) as server:
+        yield server
+
+
+@pytest.fixture
+def shared_home(postgresql: PostgresServer, town: TownFiles, new_home: Callable[..., Home]) -> Callable[..., Home]:
+    """Homes as those of `new_home` whose store is in a database of its own."""
+
+    def make(folder: Path, **options: Any) -> Home:
+        home = new_home(folder, **options)
+        home.config_file = town.config_file.with_name(f"{uuid.uuid4().hex}.yaml")
+        address = postgresql.database()
+        home.config_file.write_text(
+            f"{town.config_file.read_text()}store: {{engine: postgresql, address: '{address}', wait_s: 20}}\n"
+        )
+        return home
 
     return make
 

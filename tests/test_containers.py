@@ -99,9 +99,9 @@ def test_no_container_is_root_gains_rights_or_takes_the_whole_machine() -> None:
 def test_secrets_are_files_and_whoever_is_stopped_is_given_time() -> None:
     document = yaml.safe_load(COMPOSE.read_text())
     services = document["services"]
-    assert set(document["secrets"]) == {"harmspot_key", "postgres_password"}
+    assert set(document["secrets"]) == {"harmspot_key", "postgres_password", "store_password"}
     for name in OURS:
-        assert services[name]["secrets"] == ["harmspot_key"]
+        assert services[name]["secrets"] == ["harmspot_key", "store_password"]
         assert services[name]["environment"]["HARMSPOT_KEY_FILE"] == "/run/secrets/harmspot_key"
     for service in services.values():
         for key, value in service.get("environment", {}).items():
@@ -160,3 +160,20 @@ def test_a_secret_may_stand_in_a_file_that_a_secret_manager_mounts(tmp_path: Pat
     assert load_key(tmp_path, named) == load_key(tmp_path, {KEY_VARIABLE: "5e" * 32})
     with pytest.raises(KeyFileError, match="nowhere cannot be read"):
         load_key(tmp_path, {KEY_FILE_VARIABLE: str(tmp_path / "nowhere")})
+
+
+def test_the_shared_store_is_reached_by_a_socket_and_with_a_password_alone() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    store = compose["services"]["store"]
+    assert store["profiles"] == ["shared"]
+    assert "listen_addresses=" in store["command"] and "ports" not in store
+    assert "--auth-local=scram-sha-256" in store["environment"]["POSTGRES_INITDB_ARGS"]
+    sockets = {
+        name: next(v for v in compose["services"][name]["volumes"] if "socket" in v) for name in ("store", "stream")
+    }
+    assert sockets == {"store": "store-socket:/var/run/postgresql", "stream": "store-socket:/run/store"}
+    for name in ("home", "worker", "stream"):
+        service = compose["services"][name]
+        assert "host=/run/store" in service["environment"]["HARMSPOT__STORE__ADDRESS"]
+        assert service["environment"]["HARMSPOT__STORE__ENGINE"].endswith(":-duckdb}")
+        assert "store_password" in service["secrets"]

@@ -22,6 +22,7 @@ VERBS = {
     "restore": "Make a home from a backup and its key.",
     "retain": "Drop what the settings no longer let the home keep, with a report.",
     "compact": "Rewrite the databases of a home to their least size.",
+    "store": "Move the store to PostgreSQL, which many streams write at once, or back.",
     "rotate-key": "Encrypt the databases of a home under a new key.",
     "upgrade": "Migrate a home created by an earlier version to this version.",
     "new-city": "Look at a file, write how it is read, load it and rank.",

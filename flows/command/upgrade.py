@@ -27,7 +27,8 @@ def command(home: "Home", dry_run: bool) -> None:
     To go back: install the earlier version, and copy `store.duckdb.before-…` over `store.duckdb`.
     """
     from flows.home.store_access import open_home_store
-    from pipeline.store.migrations import kept_aside, pending_migrations, purpose_of
+    from pipeline.shared_store.opening import pending_migrations, purpose_of
+    from pipeline.store.migrations import kept_aside
 
     pending = pending_migrations(home.store, home.key, wait_s=home.settings.store.wait_s, progress=home.progress)
     if not pending:
@@ -35,9 +36,11 @@ def command(home: "Home", dry_run: bool) -> None:
         return
     click.echo(f"{home.store} {'lacks' if dry_run else 'lacked'} {len(pending)} of the migrations of this version:")
     for name in pending:
-        click.echo(f"  {name}: {purpose_of(name)}")
+        click.echo(f"  {name}: {purpose_of(home.store, name)}")
     if dry_run:
-        click.echo(f"nothing was changed; an upgrade keeps the file as it is in {kept_aside(home.store, pending)}")
+        is_file = home.store == home.store_file
+        kept = kept_aside(home.store_file, pending)
+        click.echo("nothing was changed" + (f"; an upgrade keeps the file as it is in {kept}" if is_file else ""))
         return
     with open_home_store(home):
         click.echo("upgraded")

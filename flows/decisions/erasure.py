@@ -52,7 +52,7 @@ def preview_erasure(home: Home, person: str, *, reader: str | None, purpose: str
         home.log_access("erase_preview", {"people": 1}, reader=reader, purpose=purpose)
         is_named, ids = person != person_id and desk.store.is_named(person), desk.ledger.same.ids(person_id)
         is_known = is_named or any(desk.store.resolve_pseudonym(each) not in (None, TOMBSTONE) for each in ids)
-        return ErasurePreview(is_known, len(ids), len(lists_holding(desk, ids)), len(copies_of(home.store)))
+        return ErasurePreview(is_known, len(ids), len(lists_holding(desk, ids)), len(copies_of(home.store_file)))
 
 
 def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | None, reason: str) -> Erasure:
@@ -111,11 +111,11 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
     # The publications no longer hold the person; only then is the store closed to others for a while.
     _delete_copies(home)
     with home.protecting(), open_home_store(home) as store:
-        store.rewrite(home.store, home.key, wait_s=home.settings.store.wait_s)
+        store.rewrite(home.store_file, home.key, wait_s=home.settings.store.wait_s)
     return Erasure(is_known, known_as == TOMBSTONE, len(ids), len(holding), emptied_letters)
 
 
 def _delete_copies(home: Home) -> None:
     """Delete the copies of the store that upgrades kept: they hold the raw id."""
-    for copy in remove_copies(home.store):
+    for copy in remove_copies(home.store_file):
         home.progress(f"deleted {copy}, the store before an upgrade: it would keep the identity of the erased person")

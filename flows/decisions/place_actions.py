@@ -31,7 +31,7 @@ from pipeline.errors import PublicationError, SourceError
 from pipeline.events.batch import Record
 from pipeline.events.schema import Action, ActionRecorded, encode_event
 from pipeline.publication.publish import read_published
-from pipeline.store.snapshot import open_snapshot
+from pipeline.shared_store.opening import open_snapshot
 
 SOURCE = "/harmspot/command"
 _EVALUATE = "harmspot plan evaluate {} --found TEXT --report FILE --by NAME"

@@ -30,9 +30,9 @@ from pipeline.privacy.access_log import NO_MARK
 from pipeline.privacy.keys import is_rotating
 from pipeline.publication.duckdb_file import logs_of
 from pipeline.publication.publish import changed_tables, read_published, runs, unchecked_runs, unusable_run
+from pipeline.shared_store.opening import open_store
 from pipeline.sources.registry import Finding, State
 from pipeline.store.interface import StoreHealth
-from pipeline.store.store import open_store
 
 LEAST_FREE_BYTES = 1 << 30
 LEAST_SPARE_BYTES = 1 << 26  # beyond the copies of both publications: report, layers, log
@@ -161,9 +161,9 @@ def _folder(home: Home) -> tuple[State, str]:
     if not home.path.is_dir():
         return "fault", f"{home.path} is not a folder: create it with `harmspot --home {home.path} init`"
     free = shutil.disk_usage(home.path).free
-    sizes = {path: path.stat().st_size for path in (home.published, home.restricted, home.store) if path.exists()}
+    sizes = {path: path.stat().st_size for path in (home.published, home.restricted, home.store_file) if path.exists()}
     told = f"{home.path} holds {sum(sizes.values()) / 1e9:.2f} GB in databases, {free / 1e9:.2f} GB are free"
-    store = sizes.pop(home.store, 0)
+    store = sizes.pop(home.store_file, 0)
     if free < sum(sizes.values()) + LEAST_SPARE_BYTES:
         return "fault", f"{told}: a run writes both publications beside the old ones, and they do not fit; make room"
     if free < max(store, LEAST_FREE_BYTES):

@@ -28,8 +28,8 @@ from models.governance.audits import halted_because, report_statuses
 from pipeline.database import DatabaseError
 from pipeline.errors import HarmspotError
 from pipeline.publication.publish import runs
+from pipeline.shared_store.opening import open_store
 from pipeline.store.interface import Store, StoreHealth
-from pipeline.store.store import open_store
 
 REFRESH_S = 15.0  # how often the store is read
 CHECK_S = 300.0  # how often the doctor looks

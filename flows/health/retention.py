@@ -69,9 +69,9 @@ def retain(home: Home, *, reader: str | None, purpose: str | None, is_dry: bool 
         table = _retain(desk, None if is_dry else str(reader))
     if is_dry:
         return Retained(table)
-    copies = remove_copies(home.store)
+    copies = remove_copies(home.store_file)
     with open_home_store(home) as store:
-        store.rewrite(home.store, home.key, wait_s=home.settings.store.wait_s)
+        store.rewrite(home.store_file, home.key, wait_s=home.settings.store.wait_s)
     return Retained(table, len(copies))
 
 

@@ -9,6 +9,7 @@ from flows.home.home import Home
 from models.governance.actors import MACHINE
 from pipeline.complete_file import write_first
 from pipeline.database import attach, connect
+from pipeline.errors import StoreError
 from pipeline.privacy.keys import begin_rotation, end_rotation, is_rotating, refuse_key_elsewhere
 from pipeline.publication.compaction import rewrite_publications
 from pipeline.store.migrations import remove_copies
@@ -29,7 +30,7 @@ def compact(home: Home) -> pd.DataFrame:
     """
     before = _sizes(home)
     with at_desk(home) as desk:
-        desk.store.rewrite(home.store, home.key, wait_s=home.settings.store.wait_s)
+        desk.store.rewrite(home.store_file, home.key, wait_s=home.settings.store.wait_s)
         rewrite_publications(home.path, home.key)
         if home.users.path.exists():
             home.users.rewrite()
@@ -57,13 +58,18 @@ def rotate_key(home: Home, keep: Path | None = None) -> list[Path]:
         A database cannot be opened by the new key alone; both keys stay in the key file.
     """
     refuse_key_elsewhere(home.path)
+    if home.store != home.store_file:
+        raise StoreError(
+            f"the key cannot be rotated while the store is in {home.store}: move it to a file (harmspot store move "
+            "--to duckdb), rotate the key, and move it back"
+        )
     if keep is not None and not is_rotating(home.key):  # who repeats a rotation has kept it
         write_first(keep, (home.path / "key").read_bytes())
     reader = home.session.user_id if home.session else MACHINE
     home.log_access("rotate_key", {}, reader=reader, purpose="to encrypt under a new key")
     home.key = begin_rotation(home.path)  # whoever goes on with this home opens what is written from here on
     compact(home)
-    copies = remove_copies(home.store)
+    copies = remove_copies(home.store_file)
     _refuse_other_keys(home)
     home.key = end_rotation(home.path)
     return copies

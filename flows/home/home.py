@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
-from functools import cached_property
+from functools import cache, cached_property
 from hmac import compare_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
@@ -26,7 +26,9 @@ from pipeline.privacy.pii_guard import PSEUDONYM
 from pipeline.privacy.pii_scan import may_name_somebody, refuse_pseudonyms
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.privacy.short_ids import short_id
-from pipeline.store.store import open_store
+from pipeline.shared_store.opening import Place, open_store
+from pipeline.shared_store.server import Database
+from pipeline.store.store_file import moved_to
 from pipeline.users.session import Session
 from pipeline.users.users import Users
 
@@ -48,6 +50,9 @@ def _refuse_unsaid(reader: str, purpose: str) -> None:
 def progress(text: str) -> None:
     """Log a progress message, on standard error, so that standard output holds results only."""
     log.write(text)
+
+
+_database = cache(Database)  # asked often whether it is there
 
 
 @dataclass
@@ -122,9 +127,35 @@ class Home:
         return self.settings.kafka.topic_prefix + (self.settings.stream.group or own)
 
     @property
-    def store(self) -> Path:
-        """The path of the store."""
+    def store_file(self) -> Path:
+        """The path of the store if it is kept in a file."""
         return self.path / "store.duckdb"
+
+    @property
+    def store(self) -> Place:
+        """Where the store is kept: its file, or the database that the settings or the home name.
+
+        Raises
+        ------
+        SettingsError
+            The settings name a database, and the store is in its file.
+        """
+        moved = moved_to(self.store_file)
+        is_file = moved is None and self.store_file.exists()
+        try:
+            kept = self.settings.store
+        except SettingsError:
+            if is_file:
+                return self.store_file
+            raise
+        if is_file and kept.engine == "postgresql":
+            raise SettingsError(
+                f"store.engine is postgresql, and the store of this home is the file {self.store_file}: move it with "
+                "store.engine: duckdb and `harmspot store move --to postgresql ADDRESS`"
+            )
+        if kept.engine == "postgresql" or moved:
+            return _database(kept.address or str(moved), self.path, kept.password_file)
+        return self.store_file
 
     @property
     def published(self) -> Path:

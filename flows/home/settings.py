@@ -45,6 +45,7 @@ from pipeline.users.oidc import OidcSettings
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # The keys of `geo.layers.FORMATS`, whose libraries are heavy; a test holds them to each other.
 LAYER_FORMATS = ("geopackage", "geoparquet", "geojson", "flatgeobuf", "filegdb", "pmtiles", "shapefile")
+STORE_ENGINES = ("duckdb", "postgresql")
 ENVIRONMENT_PREFIX = "HARMSPOT__"
 FIGURE_COLUMNS = {"residents": "residents_column", "street_km": "street_km_column"}  # figure of an area → its setting
 
@@ -250,12 +251,22 @@ class IngestSettings:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """How long a process waits for the store, in seconds."""
+    """Where the store is kept, and how long a process waits for it, in seconds."""
 
+    engine: str
+    address: str | None
+    password_file: Path | None
     wait_s: float
 
     def __post_init__(self) -> None:
         _require_from("store", self, wait_s=0)
+        if self.engine not in STORE_ENGINES:
+            raise SettingsError(f"store.engine={self.engine!r}: expected one of {', '.join(STORE_ENGINES)}")
+        if self.engine == "postgresql" and self.address is None:
+            raise SettingsError(
+                "store.address is not set; with store.engine: postgresql, name the database, such as "
+                "postgresql://harmspot@db.example/harmspot"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ which nobody opened the store.
 """
 
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -13,9 +14,11 @@ from flows.home.last_run import last_done
 from pipeline.clock import refuse_leap
 from pipeline.errors import StoreError
 from pipeline.publication.publish import read_restricted
+from pipeline.shared_store.moving import leave_address
+from pipeline.shared_store.opening import open_snapshot, open_store
+from pipeline.shared_store.server import Database
 from pipeline.store.interface import Store
-from pipeline.store.snapshot import Snapshot, open_snapshot
-from pipeline.store.store import open_store
+from pipeline.store.snapshot import Snapshot
 
 
 def open_home_store(home: Home) -> Store:
@@ -31,7 +34,10 @@ def open_home_store(home: Home) -> Store:
     wait_s = home.settings.store.wait_s
     home.refuse_other_force()
     home.refuse_lost_store()
-    store = open_store(home.store, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
+    place = home.store
+    store = open_store(place, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
+    if isinstance(place, Database) and not home.store_file.exists():
+        leave_address(home.store_file, place)  # whatever the settings say later, the store is there
     if home.is_rehearsal and not store.is_for_rehearsals():
         store.close()
         raise StoreError(
@@ -64,7 +70,7 @@ def mark_reads(home: Home) -> None:
         pass
 
 
-def open_home_snapshot(home: Home, as_of: datetime, **clocks: datetime) -> Snapshot:
+def open_home_snapshot(home: Home, as_of: datetime, **clocks: Any) -> Snapshot:
     """Open a snapshot of the home's store at `as_of`; `clocks` may name known_at and since (`open_snapshot`)."""
     wait_s = home.settings.store.wait_s
     return open_snapshot(home.store, home.key, as_of=as_of, wait_s=wait_s, progress=home.progress, **clocks)

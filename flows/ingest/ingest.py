@@ -116,14 +116,17 @@ def _ingest(
     with open_home_store(home) as store:
         refuse_clock_ahead(home, store)
         store.know_topics(topic_ids or {})
-        start = store.offsets() if is_resumed else {}
-        for batch in source.batches(start, home.settings.ingest.batch_size):
+        held = store.offsets() if is_resumed else {}
+        for batch in source.batches(held, home.settings.ingest.batch_size):
+            following = batch.next_offsets if is_resumed else {}
             counts += store.commit(
                 decoder.decode(batch.records),
                 source=source.name,
                 ingested_at=home.now(),
-                next_offsets=batch.next_offsets if is_resumed else {},
+                next_offsets=following,
+                first_offsets={place: held.get(place) for place in following},
             )
+            held = {**held, **following}
             home.progress(f"{source.name}: {counts.rows_in:,} rows, {counts.stored:,} stored, {counts.dead:,} dead")
     return counts
 

@@ -38,20 +38,13 @@ from models.area_review.sizes import sized_hours
 from models.operations.history import SAME_CELLS
 from models.places.markets import KINDS, LiveMarkets, relevant_reports
 from pipeline.complete_file import give_to_owner
-from pipeline.database import attach, connect
+from pipeline.database import connect
 from pipeline.messages.outbox import OutboxMessage, make_message
 from pipeline.privacy.pii_guard import refuse_people
 from pipeline.publication.publish import latest_usable, read_published, usable_runs
-from pipeline.store.announced_state import (
-    State,
-    changed_incidents,
-    keep_announced_state,
-    known_versions,
-    last_batch,
-    market_events,
-    read_announced_state,
-)
-from pipeline.store.snapshot import open_snapshot
+from pipeline.shared_store.opening import open_snapshot
+from pipeline.store.announced_state import State, known_versions, last_batch
+from pipeline.store.interface import Store
 
 CHANGES = "changes"
 EVENT_TYPE = "harmspot.place.changed.v1"
@@ -107,19 +100,19 @@ class Live:
         """Free the memory."""
         self._connection.close()
 
-    def tell(self, connection: duckdb.DuckDBPyConnection) -> list[OutboxMessage]:
+    def tell(self, store: Store) -> list[OutboxMessage]:
         """Apply the newly stored events and return the changes to announce; called within the batch's transaction.
 
         Earlier announcements are read from the store, so that consumers that share the partitions, and those that
         restart after a crash, announce each change once.
         """
-        changed = changed_incidents(connection, self._last_batch)
-        self._last_batch = last_batch(connection)
-        hidden_before, self._hidden = self._hidden, cells_in_force(market_events(connection), self._home.now())
+        changed = store.changed_incidents(self._last_batch)
+        self._last_batch = store.last_batch()
+        hidden_before, self._hidden = self._hidden, cells_in_force(store.market_events(), self._home.now())
         if not len(changed) and self._hidden == hidden_before:
             return []
         changed = self._apply(changed) if len(changed) else changed
-        announced = self._state_of_run | read_announced_state(connection, self.run_id)
+        announced = self._state_of_run | store.announced_state(self.run_id)
         listed = frozenset(place_id for (kind, place_id), state in announced.items() if state == "listed")
         areas, markets = self._areas.rank(listed), self._shown_markets()
         self.table = self._figures(areas, markets)
@@ -128,7 +121,7 @@ class Live:
         states = missing | _announceable_state(areas, markets) | self._evidence(changed)
         news = {p: states[p] for p in sorted(states) if states[p] != announced.get(p, DEFAULT_STATE[p[0]])}
         news = {place: state for place, state in news.items() if not self._is_hidden(*place)}
-        keep_announced_state(connection, self.run_id, news)
+        store.keep_announced_state(self.run_id, news)
         return self._messages(news, areas)
 
     def _shown_markets(self) -> pd.DataFrame:
@@ -154,13 +147,17 @@ class Live:
         home, known_at = self._home, self._run["known_at"].to_pydatetime()
         wait: dict[str, Any] = {"wait_s": self._settings.store.wait_s, "progress": home.progress}
         since = earliest(self._as_of, self._settings)
-        snapshot = open_snapshot(home.store, home.key, as_of=self._as_of, known_at=known_at, since=since, **wait)
-        with snapshot:
+        versions = pa.table({})
+
+        def look(store: duckdb.DuckDBPyConnection) -> None:
+            nonlocal versions
+            self._last_batch = last_batch(store, known_at)
+            versions = known_versions(store, self._last_batch)
+
+        with open_snapshot(
+            home.store, home.key, as_of=self._as_of, known_at=known_at, since=since, look=look, **wait
+        ) as snapshot:
             connection = snapshot.connection
-            attach(connection, home.store, home.key.encryption, alias="store", read_only=True, **wait)
-            self._last_batch = last_batch(connection, known_at)
-            versions = known_versions(connection, self._last_batch)
-            connection.execute("DETACH store")
             prepare_placing(connection, self._geography, self._codebook)
             # -1: the local hour that a change of clocks repeats before as_of is of the day to come.
             placed, reports = self._place(connection, least_age_days=-1)

@@ -28,15 +28,15 @@ from flows.home.store_access import refuse_clock_ahead
 from flows.ingest.change_publisher import ANSWER_S, ChangePublisher
 from flows.ingest.ingest import new_decoder
 from flows.ingest.live import CHANGES, Live, latest_run, start_live, write_live
-from pipeline.database import WRITE_ERRORS, Connection, DatabaseError, explain_duckdb_error, explained
+from pipeline.database import WRITE_ERRORS, DatabaseError, explain_duckdb_error, explained
 from pipeline.errors import HarmspotError, StaleOffsetsError, StoreBusyError, StoreError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.events.columns import TOPICS
 from pipeline.messages.outbox import OutboxMessage
+from pipeline.shared_store.opening import Session, open_session
 from pipeline.sources.kafka import KafkaPublisher
 from pipeline.sources.kafka_group import GroupReader
 from pipeline.store.interface import Store
-from pipeline.store.session import StoreSession
 
 _POLL_S = 0.05
 _GLANCE_S = 0.001
@@ -151,7 +151,7 @@ class StoreWorker:
     def __init__(
         self,
         home: Home,
-        session: StoreSession,
+        session: Session,
         source: str,
         announcer: ChangePublisher,
         step: Call,
@@ -239,11 +239,11 @@ class StoreWorker:
                 self._live = start_live(self._home)
         self._published_at = written
 
-    def tell(self, connection: Connection) -> list[OutboxMessage]:
+    def tell(self, store: Store) -> list[OutboxMessage]:
         """Return messages about the changes, for the outbox."""
         assert self._live is not None
         with self._figures():
-            return self._live.tell(connection)
+            return self._live.tell(store)
         return []
 
     @contextmanager
@@ -334,7 +334,7 @@ def stream(
         closing(
             KafkaPublisher(kafka.bootstrap_servers, kafka.topic_prefix, kafka.security, answer_s=ANSWER_S)
         ) as publisher,
-        StoreSession(
+        open_session(
             home.store, home.key, wait_s=home.settings.store.wait_s, progress=home.progress, until=until
         ) as session,
         ThreadPoolExecutor(1, thread_name_prefix="store-worker") as worker,
@@ -532,7 +532,7 @@ class _Loop:
         while self._busy is not None:
             self._wait_for_worker()
             self._collect()
-        with suppress(StoreBusyError):  # the last delivered messages are then delivered again
+        with suppress(StoreBusyError, StaleOffsetsError):  # the last delivered messages are then delivered again
             self._worker.submit(self._store_worker.finish).result()
         self._summary.announced = self._announcer.delivered
         self._summary.seconds = time.monotonic() - self._began

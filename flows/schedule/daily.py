@@ -36,7 +36,7 @@ from pipeline.errors import BrokerError
 from pipeline.local_time import local_text
 from pipeline.privacy.raw_ids import refuse_raw_ids
 from pipeline.publication.publish import has_run, predecessor, publish, read_published, runs, table_counts, unusable
-from pipeline.store.snapshot import resolve_known_at
+from pipeline.shared_store.opening import resolve_known_at
 from pipeline.terminal_text import inert_in_markdown
 
 

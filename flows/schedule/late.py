@@ -5,7 +5,7 @@ from flows.home.stage import Call, direct
 from flows.schedule.daily import RunSummary, daily_run
 from pipeline.errors import QualityError
 from pipeline.publication.publish import usable_runs
-from pipeline.store.snapshot import touched_runs
+from pipeline.shared_store.opening import touched_runs
 
 
 def rerun_late(home: Home, call: Call = direct) -> list[RunSummary]:

@@ -29,7 +29,7 @@ MAY: Mapping[str, Roles] = {
     **dict.fromkeys(
         ("load", "ingest", "stream", "run", "backfill", "late", "schedule", "replay", "layers", "brief"), ANYONE
     ),
-    **dict.fromkeys(("backup", "restore", "compact"), ANYONE),  # nothing is opened, and the key stays where it is
+    **dict.fromkeys(("backup", "restore", "compact", "store move"), ANYONE),  # nobody is shown, the key stays
     **dict.fromkeys(("forecast", "promises", "dead-letters", "audit draft", "audit register"), ANYONE),
     **dict.fromkeys(
         (f"evaluate {each}" for each in ("areas", "forecast", "near-repeat", "nij", "operation", "outcomes", "people")),

@@ -76,7 +76,10 @@ class Rows:
 
     def _new_batch(self, ingested_at: datetime) -> BatchNumber:
         [row] = self._rows("store/batches#new", {"ingested_at": ingested_at})
-        batch = BatchNumber(*row)
+        return self._said_if_late(BatchNumber(*row), ingested_at)
+
+    def _said_if_late(self, batch: BatchNumber, ingested_at: datetime) -> BatchNumber:
+        """Return the batch; say so if the clock is behind the store."""
         if batch.ingested_at > ingested_at + _CLOCK_STEP:
             self._progress(
                 f"the clock reads {local_text(ingested_at)}, earlier than the store's last batch; "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -23,12 +23,13 @@ from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.privacy.access_log import LogMark
 from pipeline.privacy.keys import Key
+from pipeline.store.announced_state import State
 from pipeline.store.human_events import HumanEvent
 from pipeline.store.retention import Edges, Kept
 from pipeline.store.same_people import SamePeople
 
-# Called within a transaction with what its rows can be read through; returns more messages.
-Tell = Callable[[Any], Sequence[OutboxMessage]]
+# Called within the transaction of a batch, whose rows it sees, with the store; returns more messages.
+Tell = Callable[["Store"], Sequence[OutboxMessage]]
 
 # Replaces the raw id of an erased person in the identity table.
 TOMBSTONE = "erased"
@@ -58,6 +59,9 @@ class Store(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None: ...
+
+    def close(self) -> None:
+        """Mark what was read, and release the store."""
 
     # Events in
 
@@ -93,7 +97,7 @@ class Store(Protocol):
         messages : sequence of OutboxMessage
             Messages to put into the outbox.
         tell : callable, optional
-            Called with the connection after the rows are inserted, within the transaction; returns more messages.
+            Called with the store after the rows are inserted, within the transaction; returns more messages.
 
         Returns
         -------
@@ -170,6 +174,23 @@ class Store(Protocol):
 
     def forget_offsets(self, topic: str, partition: int | None = None) -> dict[TopicPartition, int]:
         """Delete and return the offsets of a topic or one partition; with the last offset, also the topic's id."""
+
+    # Live figures, within the transaction of a batch (`commit`: tell)
+
+    def last_batch(self) -> int:
+        """Return the number of the last batch."""
+
+    def changed_incidents(self, seen: int) -> pa.Table:
+        """Return the latest version of every incident that batches after `seen` brought, by id_hash."""
+
+    def market_events(self) -> tuple[HumanEvent, ...]:
+        """Return the decisions on markets in order of recording."""
+
+    def announced_state(self, run_id: str) -> State:
+        """Return the state last announced since the run, by kind and id of the place."""
+
+    def keep_announced_state(self, run_id: str, state: State) -> None:
+        """Store the announced state; call this within the transaction that stores the announcements."""
 
     # Decisions of people
 

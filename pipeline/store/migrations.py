@@ -25,9 +25,9 @@ def migration_names() -> list[str]:
     return sorted(file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql"))
 
 
-def purpose_of(name: str) -> str:
+def purpose_of(name: str, folder: str = "migrations") -> str:
     """Return the purpose of a migration: the comment at the top of its file."""
-    comment = takewhile(lambda line: line.startswith("--"), query(f"migrations/{name}").splitlines())
+    comment = takewhile(lambda line: line.startswith("--"), query(f"{folder}/{name}").splitlines())
     return " ".join(line.removeprefix("--").strip() for line in comment)
 
 

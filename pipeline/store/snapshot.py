@@ -1,6 +1,6 @@
 """Bitemporal snapshot: events that occurred before `as_of`, in the version that the store knew at `known_at`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,8 +20,10 @@ from pipeline.store.migrations import missing_migrations
 from pipeline.store.same_people import SamePeople, same_people_at
 from pipeline.store.store import open_store
 
+Look = Callable[[duckdb.DuckDBPyConnection], None]
+
 # Ten million incidents take 5 GB; memory beyond this limit is spilled, encrypted, to leave room for the models' frames.
-_AT_MOST_BYTES = 1_500_000_000
+AT_MOST_BYTES = 1_500_000_000
 
 # The order matters: the two queries after superseded_incident read it.
 _TABLES = {
@@ -75,6 +77,7 @@ def open_snapshot(
     since: datetime = EARLIEST,
     wait_s: float,
     progress: Progress = log_progress,
+    look: Look | None = None,
 ) -> Snapshot:
     """Copy what the store at `path` knew into memory and release the store.
 
@@ -94,6 +97,8 @@ def open_snapshot(
         Longest wait for a busy store, in seconds.
     progress : callable, optional
         Receives messages while waiting.
+    look : callable, optional
+        Called with the connection while the whole store is attached to it as `store`.
 
     Returns
     -------
@@ -109,10 +114,23 @@ def open_snapshot(
     StoreBusyError
         Another process holds the store for longer than `wait_s`.
     """
-    _check_clocks(as_of=as_of, known_at=known_at, since=since)
-    connection = _read(path, key, wait_s, progress)
+    check_clocks(as_of=as_of, known_at=known_at, since=since)
+    return take_snapshot(_read(path, key, wait_s, progress), as_of=as_of, known_at=known_at, since=since, look=look)
+
+
+def take_snapshot(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    as_of: datetime,
+    known_at: datetime | None,
+    since: datetime,
+    look: Look | None = None,
+) -> Snapshot:
+    """Return the snapshot of the store that is attached to a connection; detaches it, and closes both on an error."""
     try:
-        resolved = known_at or _known_until(connection)
+        if look:
+            look(connection)
+        resolved = known_at or known_until(connection.execute(query("store/batches#known_until")).fetchall())
         _copy(connection, _TABLES, as_of=as_of, known_at=resolved, since=since)
     except BaseException:
         connection.close()
@@ -139,7 +157,7 @@ def snapshot_of(
     joined_at : datetime, optional
         Which ids are one person is as known at this moment; None takes known_at.
     """
-    _check_clocks(as_of=as_of, known_at=known_at, since=since, joined_at=joined_at)
+    check_clocks(as_of=as_of, known_at=known_at, since=since, joined_at=joined_at)
     connection = connect(is_encrypting=False)
     try:
         connection.execute("ATTACH ':memory:' AS store")
@@ -168,12 +186,12 @@ def resolve_known_at(
 
     Of a store without events it is `if_empty`; if that is None, StoreError is raised.
     """
-    _check_clocks(known_at=known_at, if_empty=if_empty)
+    check_clocks(known_at=known_at, if_empty=if_empty)
     if known_at is not None:
         return known_at
     connection = _read(path, key, wait_s, progress)
     try:
-        return _known_until(connection, if_empty)
+        return known_until(connection.execute(query("store/batches#known_until")).fetchall(), if_empty)
     finally:
         connection.close()
 
@@ -184,17 +202,22 @@ def touched_runs(
     """Return, on the index of `run_clocks`, whether data about the time before as_of arrived after known_at."""
     connection = _read(path, key, wait_s, progress)
     try:
-        connection.register("run_clock", run_clocks[["as_of", "known_at"]])
-        touched = connection.execute(query("store/touched_run")).to_arrow_table().to_pandas()
+        return touched_of(connection, run_clocks)
     finally:
         connection.close()
+
+
+def touched_of(connection: duckdb.DuckDBPyConnection, run_clocks: pd.DataFrame) -> pd.Series:
+    """Return what `touched_runs` does, of the store that is attached to a connection."""
+    connection.register("run_clock", run_clocks[["as_of", "known_at"]])
+    touched = connection.execute(query("store/touched_run")).to_arrow_table().to_pandas()
     flags = touched.set_index(["as_of", "known_at"])["is_touched"]
     clocks = pd.MultiIndex.from_frame(run_clocks[["as_of", "known_at"]])
     return pd.Series(flags.reindex(clocks).to_numpy(dtype=bool), index=run_clocks.index)
 
 
 def _read(path: Path, key: Key, wait_s: float, progress: Progress) -> duckdb.DuckDBPyConnection:
-    connection = connect(path.parent / "spill", at_most_bytes=_AT_MOST_BYTES)
+    connection = connect(path.parent / "spill", at_most_bytes=AT_MOST_BYTES)
     try:
         know_short_ids(connection, key.ids)
         attach(connection, path, key.encryption, alias="store", read_only=True, wait_s=wait_s, progress=progress)
@@ -248,15 +271,22 @@ def _redact_actions(connection: duckdb.DuckDBPyConnection) -> None:
         connection.unregister("redacted")
 
 
-def _known_until(connection: duckdb.DuckDBPyConnection, if_empty: datetime | None = None) -> datetime:
-    row = connection.execute(query("store/batches#known_until")).fetchone()
-    known_until: datetime | None = (row[0] if row else None) or if_empty
-    if known_until is None:
+def known_until(rows: list[tuple], if_empty: datetime | None = None) -> datetime:
+    """Return the time that `store/batches#known_until` found, or of a store without events `if_empty`.
+
+    Raises
+    ------
+    StoreError
+        Both are missing.
+    """
+    found: datetime | None = (rows[0][0] if rows else None) or if_empty
+    if found is None:
         raise StoreError("the store holds no events yet; load or ingest some first: harmspot load, harmspot ingest")
-    return known_until
+    return found
 
 
-def _check_clocks(**clocks: datetime | None) -> None:
+def check_clocks(**clocks: datetime | None) -> None:
+    """Raise StoreError for a clock without a zone."""
     for name, clock in clocks.items():
         if clock is not None and clock.tzinfo is None:
             raise StoreError(f"{name}={clock.isoformat()}: expected a time with a zone")

@@ -39,6 +39,7 @@ from pipeline.privacy.erased_ids import remember_erased
 from pipeline.privacy.keys import Key
 from pipeline.privacy.short_ids import know_short_ids
 from pipeline.sources.registry import recreated_topic
+from pipeline.store.announced_state import Announced
 from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
 from pipeline.store.interface import TOMBSTONE, StoreHealth, Tell
@@ -50,7 +51,7 @@ _EVIDENCE = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": 
 _IDS = pa.list_(pa.string())
 
 
-class DuckDBStore(Loading, Identities):
+class DuckDBStore(Loading, Identities, Announced):
     """The open store with its only writer; a context manager. Created by `open_store`.
 
     Parameters
@@ -119,7 +120,7 @@ class DuckDBStore(Loading, Identities):
             counts = self._keep_decoded(batch, number)
             self._keep_offsets(next_offsets)
             self._keep_counts(number, source, counts)
-            more_messages = tell(self._connection) if tell else ()
+            more_messages = tell(self) if tell else ()
             self._keep_messages([*messages, *more_messages], number.ingested_at)
         return counts
 

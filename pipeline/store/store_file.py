@@ -10,8 +10,23 @@ import duckdb
 
 from pipeline.complete_file import completed
 from pipeline.database import Progress, attach, copy_database, log_progress
+from pipeline.errors import StoreError
 from pipeline.privacy.keys import Key
 from pipeline.store.migrations import migrate
+
+# What stands in the place of the file of a store that was moved to a database, before the address of that.
+MOVED = "the store of this home is in "
+
+
+def moved_to(path: Path) -> str | None:
+    """Return the address of the database to which the store at `path` was moved; None if it is a file, or none."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(MOVED)) != MOVED.encode():
+                return None
+            return file.read().decode().strip()
+    except FileNotFoundError:
+        return None
 
 
 def attach_store(
@@ -34,6 +49,8 @@ def attach_store(
     StoreError
         It cannot be opened, or a newer harmspot wrote it.
     """
+    if moved_to(path):
+        raise StoreError(f"the store was moved from {path} to a database; run the same command again")
     if not path.exists():
         _create(connection, path, key)
     attach(connection, path, key.encryption, alias="store", wait_s=wait_s, progress=progress, until=until)

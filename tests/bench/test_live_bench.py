@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +24,7 @@ from flows.ingest.ingest import new_decoder
 from flows.ingest.live import start_live, write_live
 from pipeline.events.batch import DecodedBatch, Record
 from pipeline.messages.outbox import OutboxMessage
+from pipeline.store.interface import Store
 from pipeline.store.session import StoreSession
 from tests.bench.large_city import AS_OF, OFFENCES, write_city
 from tests.bench.test_scale_bench import harmspot
@@ -121,9 +121,9 @@ def measure(home: Home, points: pd.DataFrame, known: int, seed: int) -> None:
         for rows in (200, 1_000):
             watch = Watch()
 
-            def tell(connection: duckdb.DuckDBPyConnection, watch: Watch = watch) -> list[OutboxMessage]:
+            def tell(store: Store, watch: Watch = watch) -> list[OutboxMessage]:
                 with watch.over("live"):
-                    return live.tell(connection)
+                    return live.tell(store)
 
             for decoded in batches(home, points, rows, seed):
                 with watch.over("all"), session.opened() as store:

@@ -19,18 +19,21 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.database import attach, connect
 from pipeline.events.columns import SCHEMAS
 from pipeline.privacy.keys import derive_key
+from pipeline.shared_store.opening import open_store
+from pipeline.shared_store.server import Database
 from tests.integration.broker import Broker, own_broker, ports
 from tests.integration.proxy import Proxy, running_proxy
 from tests.integration.traffic import Traffic, among
-from tests.integration.victim import STEPS, STREAM_STEPS, Victim, hold_store, run_at_once
+from tests.integration.victim import SHARED_STEPS, STEPS, STREAM_STEPS, Victim, hold_store, run_at_once
 from tests.poison import KINDS, UNHEARD_OF, UNIFORM
+from tests.postgresql import PostgresServer, own_server
 
 KEY = "5e" * 32
 ASIDE = {"ingested_at", "batch_id", "resolved_at"}
@@ -74,6 +77,7 @@ class Site:
     verb: tuple[str, ...] = INGEST
     seed: int = 1
     batch_size: int = 100
+    server: PostgresServer | None = None  # keeps the store, in a database of the home's own
     home: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,11 +89,18 @@ class Site:
         self.traffic.make_topics()
         self.runs = 0
         self.aside = ASIDE
-        self.make(self.home)
+        self.shared = {}
+        if self.server:
+            self.shared = {
+                "HARMSPOT__STORE__ENGINE": "postgresql",
+                "HARMSPOT__STORE__ADDRESS": self.server.database(),
+            }
+        self.make(self.home, **self.shared)
 
     @property
     def steps(self) -> dict:
-        return STEPS if self.verb == INGEST else {**STEPS, **STREAM_STEPS}
+        steps = SHARED_STEPS if self.server else STEPS
+        return steps if self.verb == INGEST else {**steps, **STREAM_STEPS}
 
     def environment(self, **changes: str) -> dict[str, str]:
         size = str(self.batch_size)
@@ -105,11 +116,11 @@ class Site:
     def start(self, *verb: str, struck_at=None, by=signal.SIGKILL, file_limit_bytes=None, **changes: str) -> Victim:
         arguments = ["--home", str(self.home), *(verb or self.verb)]
         self.runs += 1
-        environment = self.environment(**changes)
+        environment = self.environment(**self.shared, **changes)
         return Victim(arguments, environment, self.log, struck_at=struck_at, by=by, file_limit_bytes=file_limit_bytes)
 
-    def make(self, home: Path) -> None:
-        run_at_once(["--home", str(home), "init"], self.environment(), self.log)
+    def make(self, home: Path, **changes: str) -> None:
+        run_at_once(["--home", str(home), "init"], self.environment(**changes), self.log)
 
     def settle(self) -> None:
         """Run the command until it says that it has caught up, as a supervisor would."""
@@ -126,9 +137,15 @@ class Site:
         self.make(oracle)
         run_at_once(["--home", str(oracle), *INGEST], self.environment(HARMSPOT__INGEST__BATCH_SIZE="50000"), self.log)
         connection = connect(self.folder / "spill")
-        key = derive_key(bytes.fromhex(KEY)).encryption
-        for name, home in (("tried", self.home), ("oracle", oracle)):
-            attach(connection, home / "store.duckdb", key, alias=name, read_only=True, wait_s=10)
+        key = derive_key(bytes.fromhex(KEY))
+        copy = self.home / "copy.duckdb"
+        tried = copy if self.server else self.home / "store.duckdb"
+        if self.server:  # the oracle's is a file
+            copy.unlink(missing_ok=True)
+            with open_store(Database(self.shared["HARMSPOT__STORE__ADDRESS"], self.home), key, wait_s=10) as store:
+                store.copy_to(copy, key)
+        for name, path in (("tried", tried), ("oracle", oracle / "store.duckdb")):
+            attach(connection, path, key.encryption, alias=name, read_only=True, wait_s=10)
         try:
             _refuse_differences(connection, self.aside)
             return self._held(connection)
@@ -348,6 +365,59 @@ def join_and_leave(site: Site, scale: Scale) -> str:
     return f"{hits} left"
 
 
+def restart_database(site: Site, scale: Scale) -> str:
+    """Let the server of the store crash while batches are kept, and start it again; the consumer goes on by itself."""
+    assert site.server
+    for _ in range(scale.restarts):
+        site.traffic.send(scale.records)
+        victim = site.start()
+        time.sleep(site.random.uniform(0.2, 2.0))
+        site.server.stop()
+        time.sleep(0.5)
+        site.server.start()
+        victim.wait()
+    return f"{scale.restarts} restarts"
+
+
+def cut_database(site: Site, scale: Scale) -> str:
+    """End the consumer's connections to the database again and again."""
+    assert site.server
+    cut = 0
+    for _ in range(scale.restarts):
+        site.traffic.send(scale.records)
+        victim = site.start()
+        while victim.is_alive():
+            time.sleep(site.random.uniform(0.05, 0.4))
+            cut += int(
+                site.server.psql(
+                    "postgres",
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname LIKE 'home_%'",
+                )
+            )
+            if cut > scale.cuts:
+                break
+        victim.wait()
+    return f"{cut} connections cut"
+
+
+def many_consumers(site: Site, scale: Scale) -> str:
+    """Let four consumers commit at once; some are killed, and others take their place in the middle of a batch."""
+    hits = 0
+    while hits < scale.kills:
+        site.traffic.send(scale.chunk)
+        victims = [site.start(**_named(site, f"member-{number}")) for number in range(4)]
+        until = time.monotonic() + site.random.uniform(0.5, 6.0)
+        while any(victim.is_alive() for victim in victims) and time.monotonic() < until:
+            time.sleep(0.01)
+        for victim in site.random.sample(victims, 2):
+            hits += victim.kill()
+        for victim in victims:
+            victim.terminate()
+            if victim.is_alive():
+                victim.wait()
+    return f"{hits} kills of 4 consumers"
+
+
 def freeze(site: Site, scale: Scale) -> str:
     """Stop a consumer in a batch until the broker has missed it and another took over; then it goes on."""
     wait = {"HARMSPOT__STORE__WAIT_S": "60"}
@@ -433,6 +503,13 @@ FAULTS: dict[str, Fault] = {
     "poison": poison,
     "overload": overload,
 }
+# What can be done to a store in a database alone, and what cannot be done to it.
+SHARED_FAULTS: dict[str, Fault] = {
+    **{name: fault for name, fault in FAULTS.items() if name not in ("disk full", "store locked")},
+    "database restarted": restart_database,
+    "database cut": cut_database,
+    "four consumers": many_consumers,
+}
 HELD = ("records", "versions", "dead letters", "batches")
 UNAUDITED = {"poison"}  # counts its own records
 
@@ -440,7 +517,7 @@ UNAUDITED = {"poison"}  # counts its own records
 def suffer(site: Site, name: str, scale: Scale) -> Outcome:
     """Do a fault, let the command catch up, and audit its store."""
     began = time.monotonic()
-    hits = FAULTS[name](site, scale)
+    hits = {**FAULTS, **SHARED_FAULTS}[name](site, scale)
     if name in UNAUDITED:
         held = {}
     else:
@@ -479,16 +556,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="as the tests do it")
     parser.add_argument("--verb", choices=["ingest", "stream"], action="append", help="default: each there is")
-    parser.add_argument("--fault", choices=list(FAULTS), action="append", help="default: all")
+    parser.add_argument("--shared", action="store_true", help="keep the stores in PostgreSQL")
+    parser.add_argument("--fault", choices=list({**FAULTS, **SHARED_FAULTS}), action="append", help="default: all")
     chosen = parser.parse_args()
     scale = SHORT if chosen.short else Scale(**{**LONG.__dict__, "kills": chosen.kills})
     os.environ.pop("KAFKA_BOOTSTRAP_SERVERS", None)  # faults are done to a broker of our own alone
     verbs = {"ingest": INGEST, "stream": STREAM}
-    with tempfile.TemporaryDirectory(prefix="harmspot-chaos-") as folder, battlefield(HEAP_MB) as (broker, proxy):
+    with (
+        tempfile.TemporaryDirectory(prefix="harmspot-chaos-") as folder,
+        battlefield(HEAP_MB) as (broker, proxy),
+        own_server() if chosen.shared else nullcontext() as server,
+    ):
         for verb in chosen.verb or list(verbs):
             outcomes = []
-            for number, name in enumerate(chosen.fault or FAULTS):
-                site = Site(Path(folder) / verb / str(number), broker, proxy, verbs[verb], chosen.seed)
+            for number, name in enumerate(chosen.fault or (SHARED_FAULTS if server else FAULTS)):
+                at = Path(folder) / verb / str(number)
+                site = Site(at, broker, proxy, verbs[verb], chosen.seed, server=server)
                 with closing(site.traffic):
                     outcomes.append(suffer(site, name, scale))
                 print(f"{verb}: {name}: {outcomes[-1].hits}, {outcomes[-1].seconds:.1f} s", flush=True)

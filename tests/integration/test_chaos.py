@@ -3,15 +3,18 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.integration.broker import Broker, BrokerUnavailableError
-from tests.integration.chaos import FAULTS, INGEST, SHORT, STREAM, Site, battlefield, suffer
+from tests.integration.chaos import FAULTS, INGEST, SHARED_FAULTS, SHORT, STREAM, Site, battlefield, suffer
 from tests.integration.conftest import skip_or_fail
 from tests.integration.proxy import Proxy
 from tests.integration.victim import PATIENCE_S, Victim
+from tests.postgresql import PostgresServer
+from tests.soak import sample
 
 pytestmark = pytest.mark.integration
 
@@ -32,6 +35,32 @@ def ground() -> Iterator[tuple[Broker, Proxy]]:
 )
 def test_stream_survives(fault: str, ground: tuple[Broker, Proxy], tmp_path: Path) -> None:
     endure(Site(tmp_path, *ground, STREAM, seed=7), fault)
+
+
+OF_SHARED = ("killed at each step", "database restarted", "database cut", "two consumers")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        name if name in OF_SHARED else pytest.param(name, marks=pytest.mark.soak)
+        for name in SHARED_FAULTS
+        if name != "four consumers"
+    ],
+)
+def test_a_stream_into_a_shared_store_survives(
+    fault: str, ground: tuple[Broker, Proxy], postgresql: PostgresServer, tmp_path: Path
+) -> None:
+    endure(Site(tmp_path, *ground, STREAM, seed=7, server=postgresql), fault)
+
+
+@pytest.mark.sampled
+def test_four_consumers_of_a_shared_store_are_killed_at_random(
+    ground: tuple[Broker, Proxy], postgresql: PostgresServer, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, *ground, STREAM, seed=7, server=postgresql)
+    with closing(site.traffic):
+        suffer(site, "four consumers", replace(SHORT, kills=sample(10, whole=100)))
 
 
 OF_INGEST = ("killed at random", "disk full")

@@ -20,8 +20,10 @@ from kafka import KafkaAdminClient
 from prometheus_client import CollectorRegistry
 
 from flows.health.metrics_server import serving
+from flows.health.moving import move_store
 from flows.health.stream_metrics import StreamMetrics
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.ingest.ingest import load_file, new_decoder
 from flows.ingest.live import start_live, write_live
 from flows.ingest.stream import STAGES, StreamLimits, acknowledge_offsets, deliver_changes, follow_run, stream
@@ -76,6 +78,19 @@ def by_topic(kafka_home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     return kafka_home
 
 
+@pytest.fixture(params=["file", "database"])
+def settle(request: pytest.FixtureRequest) -> Callable[[Home], None]:
+    """Leaves the store of a home in its file, or moves it to a database."""
+    if request.param == "file":
+        return lambda home: None
+    server = request.getfixturevalue("postgresql")
+
+    def move(home: Home) -> None:
+        move_store(home, "postgresql", server.database())
+
+    return move
+
+
 @pytest.fixture
 def oracle(new_home: Callable[..., Home], events: Path, tmp_path: Path) -> dict[str, list]:
     home = new_home(tmp_path / "by file")
@@ -100,8 +115,13 @@ def contents(home: Home) -> dict[str, list]:
         for entity, schema in SCHEMAS.items()
     }
     columns |= {"identity": ["person_id", "raw_person_id"], "dead_letter": ["reason", "mapping", "payload"]}
-    connection = connect(home.path / "spill")
-    attach(connection, home.store, home.key.encryption, alias="held", read_only=True)
+    connection, file = connect(home.path / "spill"), home.store_file
+    if home.store != file:
+        file = home.path / "copy.duckdb"
+        file.unlink(missing_ok=True)
+        with open_home_store(home) as store:
+            store.copy_to(file, home.key)
+    attach(connection, file, home.key.encryption, alias="held", read_only=True)
     found = {
         table: connection.execute(f"SELECT {', '.join(map(name_sql, names))} FROM held.{table} ORDER BY ALL").fetchall()
         for table, names in columns.items()
@@ -153,7 +173,9 @@ def test_the_store_is_that_of_the_same_events_by_file(
     oracle: dict[str, list],
     kafka_broker: str,
     topic_prefix: str,
+    settle: Callable[[Home], None],
 ) -> None:
+    settle(by_topic)
     sent = send(kafka_broker, topic_prefix, events)
     summary = stream(by_topic, CAUGHT_UP)
     counts = summary.counts
@@ -342,9 +364,11 @@ def test_a_kill_at_any_stage_leaves_live_figures_whole_and_every_change_announce
     kafka_broker: str,
     topic_prefix: str,
     monkeypatch: pytest.MonkeyPatch,
+    settle: Callable[[Home], None],
 ) -> None:
     monkeypatch.setenv("HARMSPOT__STREAM__MEMBER", "the only one")
     shutil.copytree(town_run.home.path, by_topic.path, dirs_exist_ok=True)
+    settle(by_topic)
     notice = read_published(by_topic.path, "area_notice").iloc[0]
     turns = iter(evidence_turns(town_run.files, notice["evidence_ids"][0]))
     topic, sent = f"{topic_prefix}incidents", []

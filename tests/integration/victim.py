@@ -20,7 +20,7 @@ from typing import Any
 PATIENCE_S = 600  # no more than a bound: what is waited for comes in a second on a quiet machine
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["flows.ingest.stream", "flows.ingest.replay", "flows.command.ingest", "kafka", "pipeline.store.store"]
+    ["flows.ingest.stream", "flows.ingest.replay", "flows.command.ingest", "kafka", "pipeline.shared_store.store"]
 )
 
 
@@ -42,6 +42,15 @@ STEPS: dict[str, Step] = {
     "offsets kept": Step("pipeline.store.store", "DuckDBStore", "_keep_offsets"),
     "about to commit": Step("pipeline.store.store", "DuckDBStore", "_keep_counts"),
     "committed": Step("pipeline.store.store", "DuckDBStore", "commit"),
+}
+# Of a store in a database, in which offsets are claimed before the rows are kept.
+SHARED_STEPS: dict[str, Step] = {
+    **{name: STEPS[name] for name in ("before decoding", "decoded")},
+    "offset claimed": Step("pipeline.shared_store.store", "PostgresStore", "_claim"),
+    "stamped": Step("pipeline.shared_store.store", "PostgresStore", "_new_batch"),
+    "rows kept": Step("pipeline.shared_store.store", "PostgresStore", "_put_rows"),
+    "about to commit": Step("pipeline.shared_store.store", "PostgresStore", "_ready_messages"),
+    "committed": Step("pipeline.shared_store.store", "PostgresStore", "commit"),
 }
 STREAM_STEPS: dict[str, Step] = {
     "before announcing": Step("flows.ingest.change_publisher", "ChangePublisher", "deliver", is_after=False),

@@ -97,7 +97,9 @@ class Board:
         home, published = self.home, self.home.path / PUBLISHED
 
         def stamp() -> tuple[Any, ...]:
-            version = version_of_files(home.store, home.store.with_name(f"{home.store.name}.wal"), published)
+            # If the store is in a database: who decides writes the publication, and events show within ten seconds.
+            store = home.store_file
+            version = version_of_files(store, store.with_name(f"{store.name}.wal"), published)
             return version, int(home.now().timestamp()) // 10
 
         def known() -> tuple[Any, Any] | None:

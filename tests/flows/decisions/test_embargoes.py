@@ -367,7 +367,7 @@ def test_live_figures_name_it_no_longer(home: Home, market: str) -> None:
 
     def look() -> list[dict]:
         with open_home_store(home) as store:
-            messages = live.tell(store._connection)
+            messages = live.tell(store)
             write_live(home, live)
         assert near(market, str([(message.key, message.payload) for message in messages])) == []
         rows = pq.read_table(home.path / "live.parquet").to_pylist()
@@ -390,7 +390,7 @@ def test_live_figures_name_it_no_longer(home: Home, market: str) -> None:
 
 def look_again(home: Home, live: Live) -> list[dict]:
     with open_home_store(home) as store:
-        live.tell(store._connection)
+        live.tell(store)
     assert live.table is not None
     return list(live.table.to_pylist())
 

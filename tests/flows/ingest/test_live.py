@@ -138,7 +138,7 @@ def test_batch_by_batch_the_figures_are_those_of_everything_at_once(
     at_once = start_live(home)
     assert at_once is not None
     with closing(at_once), session.opened() as store:
-        assert at_once.tell(store._connection) == []
+        assert at_once.tell(store) == []
     assert live.table is not None
     assert at_once.table is not None
     assert live.table.equals(at_once.table)

@@ -96,7 +96,9 @@ def test_the_example_sets_every_key_that_has_no_default_and_its_files_are_read(t
         f"web.oidc.{each}"
         for each in ("issuer", "client_id", "client_secret", "client_secret_file", "role_claim", "roles")
     }
+    no_database = {"store.address", "store.password_file"}
     left_out = of_one_layer | of_a_plugin | of_no_file | no_mail | kept_whole | no_provider | {"web.base_map"}
+    left_out |= no_database
     assert {key for key in unset(defaults) if not is_set(key, example)} == left_out
     for name, content in EXAMPLES.items():
         written(tmp_path, name, content)

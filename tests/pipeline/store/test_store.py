@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,8 +21,12 @@ from pipeline.events.batch import BatchCounts, DecodedBatch, Record
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.messages.outbox import make_message
 from pipeline.privacy.keys import Key, derive_key
+from pipeline.shared_store.copies import forms
+from pipeline.shared_store.opening import open_snapshot
+from pipeline.shared_store.server import Database
+from pipeline.shared_store.store import PostgresStore, open_shared_store
 from pipeline.store.human_events import HumanEvent
-from pipeline.store.snapshot import open_snapshot, snapshot_of
+from pipeline.store.snapshot import snapshot_of
 from pipeline.store.store import DuckDBStore as Store
 from pipeline.store.store import open_store
 from tests.disk import no_file_beyond
@@ -94,7 +99,8 @@ def commit(store: Store, decoded: DecodedBatch, at: datetime = NOON, **offsets: 
 
 
 def held(store: Store, sql: str) -> list[tuple]:
-    return store._connection.execute(sql).fetchall()
+    with store._reading(*forms()) if isinstance(store, PostgresStore) else nullcontext():
+        return store._connection.execute(sql).fetchall()
 
 
 @pytest.fixture
@@ -102,10 +108,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "store.duckdb"
 
 
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    with open_store(path, KEY, wait_s=0) as opened:
-        yield opened
+@pytest.fixture(params=["file", "database"])
+def store(request: pytest.FixtureRequest, path: Path) -> Iterator[Store]:
+    """A new store, in a file and in a database: whatever a test asks for, both do."""
+    if request.param == "file":
+        with open_store(path, KEY, wait_s=0) as opened:
+            yield opened
+        return
+    server = request.getfixturevalue("postgresql")
+    with open_shared_store(Database(server.database(), path.parent), KEY, wait_s=5) as shared:
+        yield shared
 
 
 def test_a_batch_is_kept_with_offsets_and_identities(path: Path) -> None:
@@ -197,7 +209,7 @@ def test_a_clock_that_went_back_loses_nothing(path: Path) -> None:
 def test_a_failed_batch_leaves_the_store_as_it_was(store: Store) -> None:
     broken = batch({}, people=(("p_1", "Jo"),))
     broken.tables["custody"] = pa.table({"person_id": ["p_1"]})
-    with pytest.raises(duckdb.Error):
+    with pytest.raises((duckdb.Error, KeyError, StoreError)):
         commit(store, broken, incidents=5)
     assert held(store, "SELECT count(*) FROM store.incident_version") == [(0,)]
     assert store.offsets() == {}
@@ -555,12 +567,13 @@ def test_an_excerpt_about_people_is_the_snapshot_of_the_whole_store_as_far_as_it
     commit(store, batch(left_out, person=[died], warrant=[recalled]), at=later)
     store.erase_person(HumanEvent("erased", "M. Ito", "person", "p_3", later, {"reason": "court order seven"}))
     versions = store.versions_about(["p_1", "p_3"])
+    place = store._server.database if isinstance(store, PostgresStore) else path
     store.close()
     about = "person_id IN ('p_1', 'p_3')"
     for at in (NOON, later, later + timedelta(days=1)):
         with (
             snapshot_of(versions, as_of=at, known_at=at) as part,
-            open_snapshot(path, KEY, as_of=at, known_at=at, wait_s=0) as whole,
+            open_snapshot(place, KEY, as_of=at, known_at=at, wait_s=5) as whole,
         ):
             for table in ("person", "custody", "warrant", "involvement"):
                 rows = [
