@@ -17,7 +17,8 @@ from flows.health.home_metrics import HomeMetrics
 from flows.health.metrics_server import problem_of
 from flows.home import log
 from flows.home.home import Home
-from pipeline.errors import AccessError, HarmspotError, StoreBusyError, of_a_file
+from pipeline.database import DatabaseError, explained
+from pipeline.errors import AccessError, HarmspotError, StoreBusyError
 from pipeline.loopback import LOOPBACK
 from web import record, today
 from web.acts import embargoes, lists, notices, operations, people, users, visits
@@ -31,6 +32,7 @@ from web.gis.access import needs_token, token_of
 from web.gis.service import PATH as MAP_PATH
 from web.gis.service import MapService, is_open
 
+UNTOLD = "It cannot be told who asks: the log of the board says why."
 OPEN_PATHS = ("/sign-in", "/static/", "/livez", "/readyz", "/metrics")
 
 
@@ -92,7 +94,11 @@ class Door:
         token = cookies.get(COOKIE)
         if visitor := self._board.visitors.known(token):
             scope["harmspot.visitor"] = visitor
-        answer = None if visitor else await run_in_threadpool(self._visiting, request, token)
+        try:
+            answer = None if visitor else await run_in_threadpool(self._visiting, request, token)
+        except (HarmspotError, OSError, DatabaseError) as error:
+            log.write_error(error)
+            answer = PlainTextResponse(UNTOLD, 503)
         try:
             await (answer or self._app)(scope, receive, send)
         except Exception as error:  # it was answered
@@ -208,9 +214,11 @@ def _add_errors(app: FastAPI, board: Board) -> None:
         return board.message(request, status, "Refused" if status == 403 else "This cannot be shown", str(error))
 
     @app.exception_handler(OSError)
-    async def unwritten(request: Request, error: OSError) -> Response:
+    @app.exception_handler(DatabaseError)
+    async def unwritten(request: Request, error: Exception) -> Response:
         log.write_error(error)
-        return board.message(request, unwritten_status(error), "This cannot be shown", str(of_a_file(error)))
+        why = str(explained(error)) if board.visitor_of(request) else "a file of the board cannot be read or written"
+        return board.message(request, unwritten_status(error), "This cannot be shown", why)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:

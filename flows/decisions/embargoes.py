@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pandas as pd
 
 from flows.decisions.desk import Desk, at_desk, refuse_unsaid
+from flows.decisions.partners import one_delivery
 from flows.home.home import Home
 from flows.human_log.embargoes import embargo_rows, embargoes_of, is_covered
 from flows.human_log.ledger import read_ledger
@@ -33,9 +34,10 @@ def embargo_market(home: Home, market_id: str, *, reason: str, until: date, by: 
     Raises
     ------
     PublicationError
-        A rule forbids it, or no such market is known; the message names the rule, or the known markets.
+        A rule forbids it, or no such market is known; the message names the rule, or the known markets. Or a delivery
+        to partners, of what may name it, does not end.
     """
-    with home.protecting(), at_desk(home) as desk:
+    with one_delivery(home), home.protecting(), at_desk(home) as desk:
         cells = _cells_under_embargo(desk, market_id) or _cells_of(home, market_id)
         ends_at = home.midnight(until + timedelta(days=1))
         detail = {"reason": reason, "ends_at": ends_at, "cell_ids": cells}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flows.decisions.desk import at_desk
 from flows.decisions.lists import end_list, lists_holding
+from flows.decisions.partners import one_delivery
 from flows.decisions.person_notices import withdraw_person_notices
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
@@ -84,7 +85,7 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         raise PublicationError("an erasure needs a reason of more than one word: who asked, and on what legal ground")
     person_id = home.pseudonym_of(person)
     raw_person_id = None if person == person_id else person
-    with home.protecting(), at_desk(home) as desk:
+    with one_delivery(home), home.protecting(), at_desk(home) as desk:
         store = desk.store
         store.refuse_mentions({"reader": reader, "purpose": purpose, "reason": reason})
         home.log_access("erase", {"reason": reason, "people": 1}, reader=reader, purpose=purpose)

@@ -4,8 +4,8 @@ Messages are written in the transaction of their cause and delivered after it. P
 whose agreement names them, and the access log records each disclosure first.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -22,16 +22,19 @@ from flows.human_log.listed_now import addressees_off, why_off
 from flows.human_log.notice_records import notices_of
 from models.governance.notice_lifecycle import Notice
 from models.operations.history import operations_of, without_hidden_actions
-from pipeline.errors import SourceError
+from pipeline.database import DatabaseError, explained
+from pipeline.errors import HarmspotError
 from pipeline.messages.outbox import FilePublisher, OutboxMessage, Publisher, deliver
 from pipeline.messages.partners import Partner
-from pipeline.publication.publish import latest_usable
+from pipeline.publication.publish import held, latest_usable
 from pipeline.sources.kafka import KafkaPublisher
 from pipeline.store.interface import Store
 
 READER = "harmspot"
 OF_LIST = {"referrals": "referral", "safeguarding": "safeguarding"}  # topic → list of the people on it
 EVERY = 1_000_000  # messages
+LOCK = "delivery.lock"
+DELIVERY_S = 120.0  # longer than a broker that hangs is waited for
 # Overdoses rise for three weeks within 500 m of a seizure (Ray et al. 2023, American Journal of Public Health).
 WATCH_DAYS, WATCH_RADIUS_M = 21, 500
 WATCHED = {"crackdown_start": "crackdown", "seizure": "seizure"}
@@ -117,10 +120,27 @@ def deliver_to_partners(home: Home, topics: Sequence[str] | None = None) -> int:
             topics = topics_with_messages(home, store)
     if not topics:
         return 0
-    with open_home_store(home) as store:
-        topics = _withdraw_of_off(home, store, topics)
-    with closing(_Publishers(home)) as publisher:
+    with one_delivery(home), closing(_Publishers(home)) as publisher:  # whoever is off is asked once all is ready
+        with open_home_store(home) as store:
+            topics = _withdraw_of_off(home, store, topics)
         return sum(deliver(partial(open_home_store, home), publisher, home.now(), topic) for topic in topics)
+
+
+@contextmanager
+def one_delivery(home: Home) -> Iterator[None]:
+    """Let nobody else deliver, nor withdraw what may be on its way, before this is over.
+
+    Others are not kept from the home by whoever waits.
+
+    Raises
+    ------
+    PublicationError
+        A delivery has been under way for DELIVERY_S.
+    """
+    with ExitStack() as stack:
+        with home.apart():
+            stack.enter_context(held(home.path / LOCK, DELIVERY_S, "a delivery to partners has been under way"))
+        yield
 
 
 def _withdraw_of_off(home: Home, store: Store, topics: Sequence[str]) -> list[str]:
@@ -168,8 +188,9 @@ def deliver_or_log(home: Home, topics: Sequence[str] | None = None) -> None:
     """Deliver pending messages to partners; on failure, log it and leave the messages for the next delivery."""
     try:
         deliver_to_partners(home, topics)
-    except (SourceError, OSError) as error:
-        home.warn(f"messages to partners are not delivered yet: {error} Deliver them later: harmspot notices deliver")
+    except (HarmspotError, OSError, DatabaseError) as error:  # what was decided before is recorded
+        why = explained(error)
+        home.warn(f"messages to partners are not delivered yet: {why} Deliver them later: harmspot notices deliver")
 
 
 def log_partners_not_told(home: Home) -> None:

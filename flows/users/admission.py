@@ -10,6 +10,7 @@ from flows.users.login import refused, session_of, wait_after_guess
 from models.governance.actors import is_machine, is_thin
 from models.users.look_alikes import name_problem
 from models.users.roles import MAY, may, need_a_person
+from pipeline.database import DatabaseError, explained
 from pipeline.errors import AccessError, HalfDoneError, HarmspotError, StoreError
 from pipeline.users.session import TOKEN, Session
 
@@ -77,8 +78,8 @@ def marking_reads(home: Home, verb: str) -> Iterator[None]:
         if had_store and _size_of(log) != before and home.store.exists():
             try:
                 mark_reads(home)
-            except StoreError as error:
-                home.warn(f"the access log is not marked in the store yet, the next read marks it: {error}")
+            except (StoreError, OSError, DatabaseError) as error:
+                home.warn(f"the access log is not marked in the store yet, the next read marks it: {explained(error)}")
 
 
 def _log_refusal(home: Home, verb: str, user_id: str, error: Exception) -> None:

@@ -531,16 +531,20 @@ def publication_lock(home: Path, wait_s: float = 60.0) -> Iterator[None]:
     PublicationError
         Another process holds it for longer than `wait_s`.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    with held(home / LOCK, wait_s, f"another process has been publishing or recording a decision in {home}"):
+        yield
+
+
+@contextmanager
+def held(path: Path, wait_s: float, busy: str) -> Iterator[None]:
+    """Hold the lock of a file of the home; PublicationError, which begins with `busy`, where that takes too long."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_s
-    with (home / LOCK).open("a") as file:
-        give_to_owner(home / LOCK, home)
+    with path.open("a") as file:
+        give_to_owner(path, path.parent)
         while not _try_lock(file.fileno()):
             if time.monotonic() >= deadline:
-                raise PublicationError(
-                    f"another process has been publishing or recording a decision in {home} for {wait_s:g} s; "
-                    "wait for it or stop it, then rerun"
-                )
+                raise PublicationError(f"{busy} for {wait_s:g} s; wait for it or stop it, then rerun")
             time.sleep(0.05)
         yield
 

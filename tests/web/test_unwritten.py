@@ -4,25 +4,31 @@ import errno
 import html
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
 import pytest
 
+from flows.decisions.embargoes import embargo_market
+from flows.decisions.partners import deliver_to_partners
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from pipeline.messages.outbox import make_message
+from flows.users.login import log_out
+from pipeline.messages.outbox import OutboxMessage, make_message
 from pipeline.messages.partners import Partner
 from pipeline.publication.publish import read_published
 from pipeline.sources.kafka import KafkaPublisher
 from tests.town import CLOCK
+from tests.users import PASSWORD, name_in
 from tests.web.conftest import BELL, LEE, browser_of, visiting
 from tests.web.test_acts import WHY, acts_of, notice_of
-from web.app import create_app
+from web.app import UNTOLD, create_app
+from web.entrance.board import COOKIE
 
 Copies = Callable[[str], Home]
 UNTIL = {"until": "2026-01-20", "reason": "a covert inquiry goes on"}
@@ -68,7 +74,7 @@ def test_an_act_that_cannot_be_written_says_that_it_is_not_recorded(
         answer = browser.post(act, data={"token": token, **sent}, files=files)
     assert answer.status_code == status, answer.text
     page = html.unescape(answer.text)
-    assert "The act is not recorded, and nothing is handed over: /home/somewhere.duckdb" in page and said in page
+    assert "The act was not finished: /home/somewhere.duckdb" in page and said in page
     assert "Traceback" not in page and any(record.levelno == logging.ERROR for record in caplog.records)
     monkeypatch.undo()
     assert acts_of(home) == []
@@ -102,13 +108,35 @@ def test_half_an_act_is_told_as_recorded_and_logged_as_no_refusal(
     assert not [entry for entry in home.access_log.entries() if entry["action"] == "refused"]
 
 
-def test_what_fails_after_the_act_is_told_as_recorded(copy_of_run: Copies, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mark_of_the_access_log_that_cannot_be_written_is_told_and_undoes_nothing(
+    copy_of_run: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
     browser = browser_of(copy_of_run("home"))
     browser.sign_in(BELL)
     monkeypatch.setattr("flows.users.admission.mark_reads", raising(errno.ENOSPC))
     answer = browser.act("/all-notices/all/read", "/notices", purpose="prepare the letters")
-    assert answer.status_code == 507
-    assert "The act is recorded. What came after it failed: /home/somewhere" in html.unescape(answer.text)
+    assert answer.status_code == 200
+    assert "not marked in the store yet, the next read marks it: /home/somewhere" in html.unescape(answer.text)
+
+
+def test_strangers_read_no_path_of_a_file_that_cannot_be_written(
+    real_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.entrance.visitors.log_in", raising(errno.ENOSPC))
+    answer = browser_of(real_home).sign_in(name_in("planner"), PASSWORD)
+    assert answer.status_code == 507 and "/home/somewhere" not in answer.text
+
+
+def test_who_asks_on_a_full_disk_is_told_that_it_cannot_be_told(
+    real_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = browser_of(real_home)
+    browser.sign_in(name_in("planner"), PASSWORD)
+    log_out(real_home, browser.cookies[COOKIE])
+    monkeypatch.setattr("web.entrance.visitors.session_of", raising(errno.ENOSPC))
+    for _ in range(2):
+        answer = browser.get("/")
+        assert (answer.status_code, answer.text) == (503, UNTOLD)
 
 
 @pytest.mark.parametrize(
@@ -172,3 +200,45 @@ def test_a_broker_that_never_answers_holds_up_nobody_else(copy_of_run: Copies, m
     with open_home_store(home) as store:
         assert [each.message_id for each in store.undelivered(9, "watches.health")] == [watch.message_id]
     assert slowest < 4.0  # less than the broker takes to be given up; a second on a machine of its own
+
+
+def test_one_delivery_at_a_time_and_an_embargo_waits_for_what_is_on_its_way(
+    copy_of_run: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, is_sending, may_go, sent = copy_of_run("home"), Event(), Event(), list[str]()
+    message = make_message("watches.health", "w_1", "harmspot.watch.v1", {}, time=CLOCK)
+
+    class Slow:
+        def publish(self, messages: Sequence[OutboxMessage]) -> None:
+            is_sending.set()
+            assert may_go.wait(60)
+            sent.extend(each.message_id for each in messages)
+
+    monkeypatch.setattr("flows.decisions.partners._publishers", lambda home: [Slow()])
+    unit = Partner(name="health", topics={"watches": ["cause"]}, agreement_id="ISA-7")
+    partners = replace(home.settings.partners, recipients=(unit,))
+    home.__dict__["settings"] = replace(home.settings, partners=partners)
+    with open_home_store(home) as store:
+        store.add_messages([message], CLOCK)
+    ended: list[str] = []
+
+    def deliver() -> None:
+        deliver_to_partners(home, ["watches.health"])
+        ended.append("delivery")
+
+    def embargo() -> None:
+        said = {"reason": UNTIL["reason"], "until": date.fromisoformat(UNTIL["until"]), "by": LEE}
+        embargo_market(home, market_of(home), **said)
+        ended.append("embargo")
+
+    threads = [Thread(target=each) for each in (deliver, deliver, embargo)]
+    threads[0].start()
+    assert is_sending.wait(60)
+    for each in threads[1:]:
+        each.start()
+        each.join(0.5)
+    assert ended == []
+    may_go.set()
+    for each in threads:
+        each.join()
+    assert sorted(ended) == ["delivery", "delivery", "embargo"] and sent == [message.message_id]

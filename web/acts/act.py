@@ -27,7 +27,7 @@ from web.entrance.board import Board
 from web.entrance.visitors import Visitor
 
 FORGED = message("This form is not of your session, or the board was started anew: load the page again.")
-NOT_DONE = message("The act is not recorded, and nothing is handed over: {why}")
+NOT_DONE = message("The act was not finished: {why} Look what is recorded of it before you try again.")
 ONLY_DONE = message("The act is recorded. What came after it failed: {why}")
 MISSING = message("{field} is missing")
 TOO_LONG = message("{field} is longer than {most} characters")

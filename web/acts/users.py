@@ -21,6 +21,8 @@ from flows.users.accounts import (
     user_rows,
 )
 from models.users.roles import ROLES
+from pipeline.database import DatabaseError, explained
+from pipeline.errors import HalfDoneError, HarmspotError
 from pipeline.pages.base import page_rows
 from pipeline.wording.catalogue import message
 from web.acts.act import Act, After, Do, Field, Outcome, Subjects, act_routes, acts_for
@@ -48,8 +50,13 @@ def _moved(home: Home, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
 
 def _disabled(home: Home, visitor: Visitor, values: Mapping[str, Any]) -> Outcome:
     user = disable(home, values["user"])
-    with open_home_store(home) as store:
-        count = len(void_events(store.ledger(), {user.look}))
+    try:
+        with open_home_store(home) as store:
+            count = len(void_events(store.ledger(), {user.look}))
+    except (HarmspotError, OSError, DatabaseError) as error:
+        raise HalfDoneError(
+            f"{user.user_id} is disabled; which decisions are void by that was not counted: {explained(error)}"
+        ) from error
     said = message("{name} is disabled; decisions that nobody had acted on and are void: {count}.")
     return Outcome(home.catalogue.text(said, name=user.user_id, count=count))
 

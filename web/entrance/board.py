@@ -23,6 +23,7 @@ from flows.home.home import Home
 from flows.users.admission import marking_reads, refuse_empty_words, refuse_role
 from models.places.axes import AXES
 from models.users.roles import may
+from pipeline.database import DatabaseError
 from pipeline.errors import HarmspotError
 from pipeline.local_time import reading_in
 from pipeline.pages.base import page_environment, read_asset
@@ -192,7 +193,11 @@ class Board:
     def _warnings(self) -> list[str]:
         try:
             return self.run_warnings()
-        except (HarmspotError, OSError):  # there is none, or it cannot be read: whoever asks for it is told
+        except (
+            HarmspotError,
+            OSError,
+            DatabaseError,
+        ):  # there is none, or it cannot be read: whoever asks for it is told
             return []
 
     def message(self, request: Request, status: int, title: str, said: str) -> HTMLResponse:

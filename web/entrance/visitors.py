@@ -92,9 +92,10 @@ class Visitors:
         """Return who holds a token, None where nobody does: logged, one that was given out once."""
         session = self._session(token) if token and TOKEN_FORM.fullmatch(token) else None
         if session and token and session.how == TOKEN:
-            if self._is_news(token):
+            if token_hash(token) not in self._told:
                 with self.lock:
                     refused(self._home, session.user_id, "the board is for people, not for services")
+                self._told.add(token_hash(token))
             return None
         return Visitor(session, token) if session and token else None
 
@@ -137,22 +138,16 @@ class Visitors:
             return self._invented.get(token_hash(token))
         if session := session_in(self._accounts(), token, datetime.now(UTC)):
             return session
-        if not self._is_news(token):
+        if token_hash(token) in self._told:  # a browser goes on to send a session that is over
             return None
         try:
             with self.lock:
                 return session_of(self._home, token)
         except AccessError:  # logged
+            if token_hash(token) in self._accounts().tokens:  # others are guesses, which are few
+                self._told.add(token_hash(token))
             wait_after_guess()
             return None
-
-    def _is_news(self, token: str) -> bool:
-        """Return whether a token is refused for the first time: a browser goes on to send one that is over."""
-        hashed = token_hash(token)
-        is_news = hashed not in self._told
-        if hashed in self._accounts().tokens:  # others are guesses, which are few
-            self._told.add(hashed)
-        return is_news
 
     def _accounts(self) -> Accounts:
         """Return users and tokens as they are."""
