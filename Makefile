@@ -21,6 +21,7 @@ setup: .venv/.ready ## create .venv with the locked dependencies and the harmspo
 
 demo: setup ## simulate a town, consume its events, do the daily run, print rankings, write databases, layers, report.html
 	$(BIN)/harmspot demo
+	@echo "next: make board"
 
 board: setup ## open the board on the demo town (which `make demo` makes), on loopback; Ctrl-C ends it
 	test -d demo/home || $(BIN)/harmspot demo

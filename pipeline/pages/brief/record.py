@@ -150,7 +150,7 @@ def _promises(asked: Asked) -> Iterator[Part]:
         ],
     )
     if not rows:
-        yield Part.said(catalogue.text("Nothing was announced, so nothing was promised."))
+        yield Part.said(catalogue.text("Nothing had been announced by then, so nothing was promised."))
     elif len(rows) > PROMISES:
         yield _of_all(PROMISES, rows, catalogue)
 
