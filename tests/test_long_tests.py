@@ -1,6 +1,6 @@
 """The list of long tests names tests that there are, and is read from what was measured."""
 
-import ast
+import re
 from pathlib import Path
 
 from tests.long_tests import is_long, measured_as_long, read_names
@@ -9,11 +9,12 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_every_name_is_a_test_or_a_file_of_tests() -> None:
-    for name in sorted(read_names()):
-        file, _, function = name.partition("::")
-        tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-        defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-        assert not function or function.rpartition("::")[2] in defined, name
+    names = sorted(read_names())
+    assert names
+    for name in names:
+        file, _, test = name.partition("::")
+        source = (ROOT / file).read_text(encoding="utf-8")
+        assert re.search(rf"\b{re.escape(test.partition('::')[0])}\b", source), name
 
 
 def test_a_file_is_long_by_what_is_made_first_and_a_test_by_its_cases() -> None:

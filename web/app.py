@@ -196,11 +196,12 @@ def _add_errors(app: FastAPI, board: Board) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
+        said = {404: "There is nothing at this address.", 405: "This address takes a form alone: go back to its page."}
         return board.message(
             request,
             error.status_code,
             "Not found" if error.status_code == 404 else "Refused",
-            "There is nothing at this address." if error.status_code == 404 else str(error.detail),
+            said.get(error.status_code, str(error.detail)),
         )
 
     @app.exception_handler(RequestValidationError)

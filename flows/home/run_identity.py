@@ -114,7 +114,7 @@ def code_version() -> str:
         for package in PACKAGES
         for path in sorted((ROOT / package).rglob("*"))
         if path.suffix
-        in {".py", ".sql", ".yml", ".jinja", ".html", ".css", ".js", ".qml", ".xml", ".po", ".txt", ".typ"}
+        in {".py", ".sql", ".yml", ".csv", ".jinja", ".html", ".css", ".js", ".qml", ".xml", ".po", ".txt", ".typ"}
     ]
     return f"{version('harmspot')}+{hash_of_files({str(path.relative_to(ROOT)): path for path in sources})}"
 

@@ -309,22 +309,6 @@ def test_a_notice_to_a_place_shows_its_plan_and_how_it_was_served_and_offers_man
     assert history.count("displayed") == 1 and len(re.findall(r"\d\d:\d\d", history)) == history.count("<li>")
 
 
-@pytest.mark.parametrize(
-    ("stayed", "leads_to"),
-    [
-        ("/notices/n_1/serve", "/notices/n_1"),
-        ("/lists/l_1/approve", "/lists/l_1"),
-        ("/all-notices/all/deliver", "/notices"),
-        ("/embargoes/all/embargo", "/embargoes"),
-    ],
-)
-def test_an_address_that_stayed_after_an_act_leads_to_what_was_acted_on(
-    stayed: str, leads_to: str, looked_at: Browser
-) -> None:
-    answer = looked_at.get(stayed)
-    assert (answer.status_code, answer.headers["location"]) == (303, leads_to)
-
-
 def test_one_user_alone_serves_nothing_and_reads_why_beside_the_button(copy_of_run: Copies) -> None:
     home = copy_of_run("home")
     path, lee = f"/notices/{notice_of(home)}", browser_of(home)

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
@@ -103,10 +102,6 @@ class Subjects(ABC):
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of one of them."""
 
-    def address(self, key: str) -> str:
-        """Return the address at which one of them is looked at."""
-        return f"{self.path}/{quote(key, safe='')}"
-
     def shown_to(self, request: Request, key: str, verb: str) -> Response:
         """Return the page to a visitor whose role may do the verb, as `Board.acting` has it."""
         visitor = self.board.visitor_of(request)
@@ -127,13 +122,8 @@ def acts_for(board: Board, request: Request, acts: Mapping[str, Act]) -> list[Ac
 
 
 def act_routes(subjects: Subjects) -> APIRouter:
-    """Return the routes that take the forms of a kind of subject, and lead whoever only looks there to its page."""
+    """Return the route that takes the forms of a kind of subject."""
     router = APIRouter()
-
-    @router.get(subjects.path + "/{key}/{name}")
-    def seen(key: str, name: str) -> Response:  # an address that stayed in the browser after an act
-        del name
-        return RedirectResponse(subjects.address(key), 303)
 
     @router.post(subjects.path + "/{key}/{name}")
     async def act(request: Request, key: str, name: str) -> Response:

@@ -86,10 +86,6 @@ ACTS = {
 class Embargoes(Subjects):
     """Embargoes on the board: shown to whoever asks for them, in the answer to that form alone."""
 
-    def address(self, key: str) -> str:
-        """Return the address of their one page."""
-        return self.path
-
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of embargoes, with their rows where they were just read."""
         rows = after.shown["rows"] if after.shown else None

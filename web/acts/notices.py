@@ -237,10 +237,6 @@ def routes(board: Board) -> APIRouter:
 class AllNotices(Subjects):
     """What is done with all notices: those to people are listed for a purpose, and logged; partners are told."""
 
-    def address(self, key: str) -> str:
-        """Return the address of their one page."""
-        return "/notices"
-
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of all notices, with those to people where they were just read."""
         return _list(self.board, request, "", after)

@@ -42,10 +42,6 @@ ACTS = {
 class People(Subjects):
     """People on the board: one at a time, in the answer to the form alone."""
 
-    def address(self, key: str) -> str:
-        """Return the address of their one page."""
-        return self.path
-
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page with the form, and with what was just asked for."""
         acts = acts_for(self.board, request, ACTS)

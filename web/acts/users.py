@@ -169,10 +169,6 @@ ACTS = {
 class Users(Subjects):
     """Users on the board: their table for those who may list them, and to everybody the own password."""
 
-    def address(self, key: str) -> str:
-        """Return the address of their one page."""
-        return self.path
-
     def page(self, request: Request, key: str, after: After) -> Response:
         """Return the page of users."""
         board, visitor = self.board, self.board.visitor_of(request)
