@@ -27,10 +27,10 @@ board: setup ## open the board on the demo town (which `make demo` makes), on lo
 	test -d demo/home || $(BIN)/harmspot demo
 	$(BIN)/harmspot --home demo/home web
 
-test: setup ## run the tests that are not long: six minutes
+test: setup ## run the tests that are not long: ten minutes
 	$(PYTEST) -m "not soak and not long"
 
-test-all: setup ## run all tests, of the soak tests a sample: half an hour
+test-all: setup ## run all tests, of the soak tests a sample: 45 minutes
 	$(PYTEST) -m "not soak"
 
 test-times: setup ## run all tests, measure each, and write those that are long to tests/long_tests.txt
