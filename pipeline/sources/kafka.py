@@ -8,7 +8,7 @@ import logging
 import re
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.net.compat import KafkaNetClient
 
 from pipeline.errors import BrokerError, SourceError
 from pipeline.events import batch
@@ -211,8 +212,9 @@ def open_consumer(
     BrokerError
         When no broker answers within `timeout_s` seconds.
     """
-    with _connecting(bootstrap_servers, timeout_s):
+    with _connecting(bootstrap_servers, timeout_s) as client:
         consumer = KafkaConsumer(
+            kafka_client=client,
             bootstrap_servers=bootstrap_servers.split(","),
             bootstrap_timeout_ms=round(timeout_s * 1000),
             **_CONSUMER,
@@ -277,8 +279,9 @@ class KafkaPublisher:
         self._bootstrap_servers = bootstrap_servers
         self._topic_prefix = topic_prefix
         self._answer_s = answer_s
-        with _connecting(bootstrap_servers, timeout_s):
+        with _connecting(bootstrap_servers, timeout_s) as client:
             self._producer = KafkaProducer(
+                kafka_client=client,
                 bootstrap_servers=bootstrap_servers.split(","),
                 client_id="harmspot",
                 acks="all",
@@ -348,15 +351,27 @@ def checked_security(security: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
-    """Convert connection errors to a one-sentence BrokerError that shows no settings."""
+def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[Callable[..., KafkaNetClient]]:
+    """Convert connection errors to a one-sentence BrokerError that shows no settings.
+
+    Whatever connects makes its client with what this yields: kafka-python leaves the client open where a broker hangs
+    while it connects.
+    """
+    clients: list[KafkaNetClient] = []
+
+    def client(**options: Any) -> KafkaNetClient:
+        clients.append(KafkaNetClient(**options))
+        return clients[-1]
+
     refusals = _RefusalCapture()
     log = logging.getLogger("kafka")
     log.addHandler(refusals)
     try:
         _check_reachable(bootstrap_servers.split(","), timeout_s)
-        yield
+        yield client
     except (KafkaError, OSError, ValueError, AssertionError) as error:
+        for each in clients:
+            each.close()
         if refusals.best < len(_REFUSALS):
             raise BrokerError(f"{bootstrap_servers} answers, but {_REFUSALS[refusals.best][1]}") from None
         raise BrokerError(
