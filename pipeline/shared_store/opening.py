@@ -14,7 +14,7 @@ from pipeline.privacy.access_log import AccessLog
 from pipeline.privacy.keys import Key
 from pipeline.privacy.short_ids import know_short_ids
 from pipeline.shared_store import reading
-from pipeline.shared_store.schema import missing_migrations, prepare
+from pipeline.shared_store.schema import FOLDER, missing_migrations, prepare
 from pipeline.shared_store.server import Database, Server
 from pipeline.shared_store.store import PostgresStore, open_shared_store
 from pipeline.store import migrations, snapshot, store
@@ -94,7 +94,7 @@ def pending_migrations(place: Place, key: Key, *, wait_s: float, progress: Progr
 
 def purpose_of(place: Place, name: str) -> str:
     """Return the purpose of a migration: the comment at the top of its file."""
-    return migrations.purpose_of(name, "shared_store" if isinstance(place, Database) else "migrations")
+    return migrations.purpose_of(name, FOLDER if isinstance(place, Database) else "migrations")
 
 
 class SharedSession:

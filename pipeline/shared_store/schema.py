@@ -1,40 +1,27 @@
 """The tables of the shared store: made by the first who may, migrated by numbered SQL, and of one home alone."""
 
 from collections.abc import Iterator
-from importlib import resources
 from importlib.metadata import version
 
 from pipeline.database import query
-from pipeline.errors import KeyFileError, StoreError
+from pipeline.errors import KeyFileError
 from pipeline.privacy.keys import Key
 from pipeline.shared_store.column_cipher import ColumnCipher
 from pipeline.shared_store.server import Server
+from pipeline.store.migrations import migration_names, not_applied
 
+FOLDER = "shared_store"  # of the migrations, in `pipeline/sql`
 _PROOF = "home.proof"
 _MAKING = 72650004  # held by whoever makes or migrates the tables
 
 
-def migration_names() -> list[str]:
-    """Return the names of the migrations of the shared store in order, such as `0001_store`."""
-    folder = resources.files("pipeline") / "sql" / "shared_store"
-    return sorted(file.name.removesuffix(".sql") for file in folder.iterdir() if file.name[:4].isdigit())
-
-
 def missing_migrations(server: Server) -> list[str]:
-    """Return the migrations that the database lacks, in order; raises StoreError if a newer harmspot wrote it."""
-    names = migration_names()
+    """Return the migrations that the database lacks, in order; raises StoreError as those of a file."""
     [(table,)] = server.rows("SELECT to_regclass('store.migration')::text")
     if table is None:
-        return names
+        return migration_names(FOLDER)
     applied = server.rows("SELECT name, applied_by FROM store.migration ORDER BY name")
-    unknown = [row for row in applied if row[0] not in names]
-    if unknown:
-        name, newer = unknown[-1]
-        raise StoreError(
-            f"harmspot {newer} wrote the store in {server.database} (migration {name}), and this is harmspot "
-            f"{version('harmspot')}; install that version to open it"
-        )
-    return [name for name in names if name not in {row[0] for row in applied}]
+    return not_applied(migration_names(FOLDER), applied, f"the store in {server.database}")
 
 
 def prepare(server: Server, key: Key) -> ColumnCipher:
@@ -68,10 +55,10 @@ def prepare(server: Server, key: Key) -> ColumnCipher:
 def _migrate(server: Server, key: Key, cipher: ColumnCipher) -> None:
     missing = missing_migrations(server)
     for name in missing:
-        for statement in statements(query(f"shared_store/{name}")):
+        for statement in statements(query(f"{FOLDER}/{name}")):
             server.run(statement)
         server.run("INSERT INTO store.migration VALUES ($1, $2)", [name, version("harmspot")])
-    if missing == migration_names():
+    if missing == migration_names(FOLDER):
         server.run("INSERT INTO store.home VALUES ($1, $2)", [key.home_name, cipher.seal(b"harmspot", _PROOF)])
 
 

@@ -5,10 +5,12 @@ Opening an older store migrates it. A copy of the old file stays beside it.
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import resources
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -19,10 +21,10 @@ from pipeline.privacy.keys import Key
 _COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2]); shutil.copystat(sys.argv[1], sys.argv[2])"
 
 
-def migration_names() -> list[str]:
-    """Return the names of the migrations in order, such as `0001_events`."""
-    folder = resources.files("pipeline") / "sql" / "migrations"
-    return sorted(file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql"))
+def migration_names(folder: str = "migrations") -> list[str]:
+    """Return the names of the migrations in a folder of `pipeline/sql` in order, such as `0001_events`."""
+    files = (resources.files("pipeline") / "sql" / folder).iterdir()
+    return sorted(file.name.removesuffix(".sql") for file in files if file.name.endswith(".sql"))
 
 
 def purpose_of(name: str, folder: str = "migrations") -> str:
@@ -101,20 +103,39 @@ def missing_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
         applied = connection.execute(query("store/migrations#all")).fetchall()
     except duckdb.CatalogException:  # harmspot 0.2.0 was killed while it created the store
         return migration_names()
-    known = migration_names()
+    return not_applied(migration_names(), applied, "this store")
+
+
+def not_applied(known: list[str], applied: Sequence[tuple[Any, ...]], store: str) -> list[str]:
+    """Return the known migrations that were not applied, in order.
+
+    Parameters
+    ----------
+    known : list of str
+        Names of the migrations of this version, in order.
+    applied : sequence of tuple
+        Name of each migration that was applied, in order, and the version that applied it, if that was noted.
+    store : str
+        What errors call the store.
+
+    Raises
+    ------
+    StoreError
+        A newer harmspot wrote the store, or something else changed its table of migrations.
+    """
     unknown = [row for row in applied if row[0] not in known]
     if unknown:
         name, *rest = unknown[-1]
         newer = f"harmspot {rest[0]}" if rest and rest[0] else "a newer harmspot"
         raise StoreError(
-            f"{newer} wrote this store (migration {name}), and this is harmspot {version('harmspot')}; "
+            f"{newer} wrote {store} (migration {name}), and this is harmspot {version('harmspot')}; "
             "install that version to open it"
         )
     names = [row[0] for row in applied]
     if names != known[: len(names)]:
         lost = next(name for name in known if name not in names)
         raise StoreError(
-            f"table migration of this store was changed: {lost} is missing, and {names[-1]} was applied after it. "
+            f"table migration of {store} was changed: {lost} is missing, and {names[-1]} was applied after it. "
             "Restore the store from a backup"
         )
     return known[len(names) :]

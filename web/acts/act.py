@@ -153,7 +153,6 @@ def _done(subjects: Subjects, request: Request, key: str, name: str, form: FormD
             return board.message(request, status, "Refused", said)
 
     texts = {each.name: entered[each.name] for each in act.fields if each.is_logged_words}
-    outcome = None
     try:
         with board.acting(visitor, act.verb, **texts) as home:  # before a file is kept
             outcome = act.do(home, key, visitor, _values(home, act, form))
@@ -162,8 +161,7 @@ def _done(subjects: Subjects, request: Request, key: str, name: str, form: FormD
         return again(unwritten_status(error), str(error))
     except (OSError, DatabaseError) as error:
         log.write_error(error)
-        said = NOT_DONE if outcome is None else ONLY_DONE
-        return again(unwritten_status(error), board.home.catalogue.text(said, why=explained(error)))
+        return again(unwritten_status(error), board.home.catalogue.text(NOT_DONE, why=explained(error)))
     except ValueError as error:
         return again(422, str(error))
     except AccessError as error:

@@ -30,8 +30,8 @@ from web.acts.act import Act, After, Do, Field, Outcome, Subjects, act_routes, a
 from web.entrance.board import Board
 from web.entrance.visitors import Visitor
 
-SPEAKER = Field("speaker", message("Who makes the statement"), "choice", ("person", "resident", "partner"))
 MANNERS = tuple(sorted({manner for kind in KINDS.values() for manner in kind.manners}))
+SPEAKER = Field("speaker", message("Who makes the statement"), "choice", ("person", "resident", "partner"))
 WHY_READ = Field("purpose", message("Purpose of reading it, logged"), "words", is_logged_words=True, is_required=False)
 
 

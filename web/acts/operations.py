@@ -125,7 +125,7 @@ class Operations(Subjects):
         with self.board.visitors.lock:
             held = operations_at(home, home.now())
         columns = read_tables().published["crackdown_plan"].columns
-        names = self.board.tables()["area_ranking"].set_index("area_id")["area_name"].to_dict()
+        names = self.board.area_names()
         shown = {**plan, "area_id": names.get(plan["area_id"], plan["area_id"])}
         facts = [
             (column.title, shown[column.name], column.duckdb_type, column.unit)

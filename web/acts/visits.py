@@ -23,7 +23,6 @@ def routes(board: Board) -> APIRouter:
     def all_of_them(request: Request, delivered: str = "") -> Response:
         home = board.fresh_home()
         tables = board.tables()
-        names = tables["area_ranking"].set_index("area_id")["area_name"].to_dict()
         visits = tables["visit_plan"].sort_values(["area_id", "starts_at", "cell_id"])
         areas = [(area_id, page_rows(rows)) for area_id, rows in visits.groupby("area_id", sort=True)]
         compared = None
@@ -35,7 +34,7 @@ def routes(board: Board) -> APIRouter:
             "visits.html.jinja",
             run=tables["run"].iloc[0].to_dict(),
             areas=areas,
-            names=names,
+            names=board.area_names(),
             markets=tables["crackdown_plan"].set_index("area_id")["market_id"].to_dict(),
             shifts=[shift.name for shift in home.settings.force.day_shifts],
             compared=compared,

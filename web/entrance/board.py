@@ -147,6 +147,11 @@ class Board:
         finally:
             self.visitors.lock.acquire()
 
+    def area_names(self) -> dict[str, str | None]:
+        """Return the name of each area of the latest run by its id; None of one without a name."""
+        areas = self.tables()["area_ranking"]
+        return dict(zip(areas["area_id"], areas["area_name"], strict=True))
+
     def address(self, request: Request) -> str:
         """Return the address by which browsers reach the board, without a path.
 

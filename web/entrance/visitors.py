@@ -113,19 +113,15 @@ class Visitors:
         """Return who holds a token, as far as that can be told without opening a file; None says nothing."""
         if token is None or not TOKEN_FORM.fullmatch(token):
             return None
-        accounts = None if self._home.is_rehearsal else self._kept()
-        session = session_in(accounts, token, datetime.now(UTC)) if accounts else self._invented.get(token_hash(token))
+        session = self._held(token, self._kept())
         return Visitor(session, token) if session and session.how != TOKEN else None
 
     def as_now(self, visitor: Visitor) -> Visitor:
         """Return a visitor with the role of this moment; AccessError if the session has ended meanwhile."""
-        with self.lock:
-            if not self._home.is_rehearsal:
-                self._accounts()
-            now = self.known(visitor.secret)
-        if now is None:
+        session = self._held(visitor.secret, self._accounts())
+        if session is None:
             raise AccessError("your session has ended meanwhile; sign in again")
-        return now
+        return Visitor(session, visitor.secret)
 
     def is_guess(self, token: str | None) -> bool:
         """Return whether something looks like a token and never was one; a session that is over is no guess."""
@@ -133,10 +129,15 @@ class Visitors:
             return False
         return token_hash(token) not in (self._invented if self._home.is_rehearsal else self._accounts().tokens)
 
-    def _session(self, token: str) -> Session | None:
+    def _held(self, token: str, accounts: Accounts | None) -> Session | None:
+        """Return the session of a token: an invented one on rehearsal homes, else by the accounts."""
         if self._home.is_rehearsal:
             return self._invented.get(token_hash(token))
-        if session := session_in(self._accounts(), token, datetime.now(UTC)):
+        return session_in(accounts, token, datetime.now(UTC)) if accounts else None
+
+    def _session(self, token: str) -> Session | None:
+        session = self._held(token, self._accounts())
+        if session or self._home.is_rehearsal:
             return session
         if token_hash(token) in self._told:  # a browser goes on to send a session that is over
             return None

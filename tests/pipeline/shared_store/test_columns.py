@@ -7,10 +7,11 @@ from pipeline.privacy.keys import derive_key
 from pipeline.shared_store.column_cipher import ENCRYPTED, ColumnCipher
 from pipeline.shared_store.copies import forms
 from pipeline.shared_store.opening import open_store
-from pipeline.shared_store.schema import migration_names, statements
+from pipeline.shared_store.schema import FOLDER, statements
 from pipeline.shared_store.server import Database
 from pipeline.shared_store.store import CHANGES, READS, PostgresStore
 from pipeline.store.interface import Store
+from pipeline.store.migrations import migration_names
 from pipeline.store.store import DuckDBStore
 from tests.postgresql import PostgresServer
 
@@ -66,7 +67,7 @@ def test_a_file_of_migrations_falls_into_its_statements() -> None:
     )
     text = f"{table}\n{function}\nSELECT 1;\n"
     assert [part.split()[-1] for part in statements(text)] == [");", "$$;", "1;"]
-    assert migration_names()[0] == "0001_store"
+    assert migration_names(FOLDER)[0] == "0001_store"
 
 
 def test_a_value_opens_with_its_own_key_in_its_own_column_alone() -> None:
